@@ -1,0 +1,136 @@
+//! Errors: one enum per question asked.
+//!
+//! [`CalendarError`] when a date or instant cannot be answered, [`RuleError`] when a venue's file is wrong,
+//! [`TableError`] when a desk table is. The last two name the place and offer a remedy.
+
+use jiff::civil::Date;
+
+/// Why the calendar gives no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CalendarError {
+    /// The answer lies outside the dates that the rules cover.
+    #[error("{exchange} is known from {from} to {to}, and {date} lies outside")]
+    OutOfCoverage {
+        /// The venue.
+        exchange: String,
+        /// The date that was needed.
+        date: Date,
+        /// First date known.
+        from: Date,
+        /// Last date projected.
+        to: Date,
+    },
+    /// The date is known, its hours are not.
+    #[error(
+        "{exchange} has known hours from {times_from} on, and {date} lies before: only session dates are known there"
+    )]
+    TimesUnknown {
+        /// The venue.
+        exchange: String,
+        /// The date that was needed.
+        date: Date,
+        /// First date whose hours are known.
+        times_from: Date,
+    },
+    /// A desk table does not read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A venue's rule file does not read.
+    #[error(transparent)]
+    Rules(#[from] RuleError),
+}
+
+/// What is wrong with a venue's rule file, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {problem}")]
+pub struct RuleError {
+    /// Line of the file, from 1.
+    pub line: usize,
+    /// Column of that line in characters, from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub problem: RuleProblem,
+}
+
+impl RuleError {
+    /// Says what would be right in its place.
+    pub fn hint(&self) -> &'static str {
+        match &self.problem {
+            RuleProblem::Toml(_) => "see exchanges/XNYS.toml for every key and its form",
+            RuleProblem::Schema(_) => "this program reads `schema = 1`",
+            RuleProblem::Zone(_) => "write an IANA name such as \"America/New_York\", or \"UTC\"",
+            RuleProblem::Time(_) => "write hours and minutes as \"09:30\", at most \"24:00\"",
+            RuleProblem::Date(_) => "write a calendar date without a time, such as 2001-09-11",
+            RuleProblem::DayRule(_) => {
+                "write \"jul 4\", \"3rd mon of jan\", \"last mon of may\", \"tue from nov 2\" or \"easter\", and a number of days after it if needed: \"easter -2\""
+            }
+            RuleProblem::Weekdays(_) => "write \"mon-fri\", or the days one by one: \"mon tue thu\"",
+            RuleProblem::Years(_) => {
+                "write \"1998..\", \"..1963\", \"1964..1970\", \"1992\", or every fourth year as \"1968..1980/4\""
+            }
+            RuleProblem::Hours(_) => {
+                "each opening lies before its close, the pause between them, and each `from` after the one above"
+            }
+            RuleProblem::Span(_) => {
+                "`from`, `confirmed_to` and `to` rise, and the first `hours.from` lies between `from` and `to`"
+            }
+            RuleProblem::NotASession(_) => "take the date out: the venue does not trade on it anyway",
+            RuleProblem::Twice(_) => "keep one of the two lines",
+        }
+    }
+}
+
+/// The kinds of mistakes in a rule file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RuleProblem {
+    /// Not TOML, or a key or type that is not known.
+    #[error("{0}")]
+    Toml(String),
+    /// A format of another generation.
+    #[error("schema {0} is not known")]
+    Schema(i64),
+    /// No such time zone.
+    #[error("no time zone is called `{0}`")]
+    Zone(String),
+    /// Not a time of day.
+    #[error("`{0}` is not a time of day")]
+    Time(String),
+    /// Not a calendar date.
+    #[error("`{0}` is not a calendar date")]
+    Date(String),
+    /// Not a rule that names one day a year.
+    #[error("`{0}` does not name a day of the year")]
+    DayRule(String),
+    /// Not a set of weekdays.
+    #[error("`{0}` does not name weekdays")]
+    Weekdays(String),
+    /// Not a range of years.
+    #[error("`{0}` is not a range of years")]
+    Years(String),
+    /// Hours in an impossible order.
+    #[error("the hours {0} are in an impossible order")]
+    Hours(String),
+    /// Coverage in an impossible order.
+    #[error("the coverage {0} is in an impossible order")]
+    Span(String),
+    /// A closure or a change of hours on a day without a session.
+    #[error("{0} is no session even without this line")]
+    NotASession(Date),
+    /// One date with two closures, or with two changes of hours.
+    #[error("{0} is stated twice")]
+    Twice(Date),
+}
+
+/// What is wrong with a desk table (`modes.csv`, `events.csv`), and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{table}, line {line}: {problem}")]
+pub struct TableError {
+    /// Name of the table.
+    pub table: &'static str,
+    /// Line, from 1; the header is line 1.
+    pub line: usize,
+    /// What is wrong there.
+    pub problem: String,
+    /// What would be right in its place.
+    pub hint: String,
+}

@@ -1,0 +1,239 @@
+//! Days of a year, by rule: `jul 4`, `3rd mon of jan`, `easter -2`.
+//!
+//! A rule names at most one date in each year. Start at [`DayRule::parse`] and [`DayRule::in_year`].
+
+use jiff::SignedDuration;
+use jiff::civil::{Date, Weekday};
+
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+
+/// A rule that names at most one date in each year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DayRule {
+    anchor: Anchor,
+    /// Days after the anchor.
+    offset: i8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Anchor {
+    /// `jul 4`
+    Fixed { month: i8, day: i8 },
+    /// `3rd mon of jan`; `last` is -1.
+    Nth { nth: i8, weekday: Weekday, month: i8 },
+    /// `tue from nov 2`: the first such weekday on or after it.
+    From { weekday: Weekday, month: i8, day: i8 },
+    /// Western Easter Sunday.
+    Easter,
+}
+
+impl DayRule {
+    /// Reads a rule; `None` if it does not name a day.
+    pub(crate) fn parse(text: &str) -> Option<DayRule> {
+        let mut words: Vec<&str> = text.split_ascii_whitespace().collect();
+        let mut offset = 0;
+        if let Some(last) = words.last()
+            && last.starts_with(['+', '-'])
+        {
+            offset = last.parse().ok()?;
+            words.pop();
+        }
+        let anchor = match words[..] {
+            ["easter"] => Anchor::Easter,
+            [on, "from", of, number] => {
+                let (month, day) = month_day(of, number)?;
+                Anchor::From { weekday: weekday(on)?, month, day }
+            }
+            [nth, on, "of", of] => {
+                let nth = match nth {
+                    "1st" => 1,
+                    "2nd" => 2,
+                    "3rd" => 3,
+                    "4th" => 4,
+                    "last" => -1,
+                    _ => return None,
+                };
+                Anchor::Nth { nth, weekday: weekday(on)?, month: month(of)? }
+            }
+            [of, number] => {
+                let (month, day) = month_day(of, number)?;
+                Anchor::Fixed { month, day }
+            }
+            _ => return None,
+        };
+        Some(DayRule { anchor, offset })
+    }
+
+    /// Returns its date in `year`; `None` for a February 29 that the year does not have.
+    pub(crate) fn in_year(self, year: i16) -> Option<Date> {
+        let anchor = match self.anchor {
+            Anchor::Fixed { month, day } => Date::new(year, month, day).ok()?,
+            Anchor::Nth { nth, weekday, month } => {
+                Date::new(year, month, 1).ok()?.nth_weekday_of_month(nth, weekday).ok()?
+            }
+            Anchor::From { weekday, month, day } => {
+                let first = Date::new(year, month, day).ok()?;
+                let ahead = (monday_zero(weekday) - monday_zero(first.weekday())).rem_euclid(7);
+                shift(first, ahead)?
+            }
+            Anchor::Easter => easter(year)?,
+        };
+        shift(anchor, self.offset)
+    }
+}
+
+/// Returns the date `days` after `date`.
+pub(crate) fn shift(date: Date, days: i8) -> Option<Date> {
+    date.checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok()
+}
+
+/// Returns Western Easter Sunday by the anonymous Gregorian computus (Nature, 1876; Meeus, Astronomical Algorithms,
+/// chapter 8).
+fn easter(year: i16) -> Option<Date> {
+    let y = i32::from(year);
+    let golden = y % 19;
+    let (century, year_of) = (y / 100, y % 100);
+    let skipped = century - century / 4 - (century - (century + 8) / 25 + 1) / 3;
+    let epact = (19 * golden + skipped + 15) % 30;
+    let to_sunday = (32 + 2 * (century % 4) + 2 * (year_of / 4) - epact - year_of % 4) % 7;
+    let late = (golden + 11 * epact + 22 * to_sunday) / 451;
+    let days = epact + to_sunday - 7 * late + 114;
+    Date::new(year, (days / 31) as i8, (days % 31 + 1) as i8).ok()
+}
+
+fn month_day(of: &str, number: &str) -> Option<(i8, i8)> {
+    let (month, day) = (month(of)?, number.parse().ok()?);
+    // 2024 is a leap year: a rule may name February 29.
+    Date::new(2024, month, day).ok()?;
+    Some((month, day))
+}
+
+fn month(word: &str) -> Option<i8> {
+    MONTHS.iter().position(|name| *name == word).map(|at| at as i8 + 1)
+}
+
+fn weekday(word: &str) -> Option<Weekday> {
+    let at = DAYS.iter().position(|name| *name == word)?;
+    Weekday::from_monday_zero_offset(at as i8).ok()
+}
+
+fn monday_zero(weekday: Weekday) -> i8 {
+    weekday.to_monday_zero_offset()
+}
+
+/// A set of weekdays: `mon-fri`, `mon tue thu`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Weekdays(u8);
+
+impl Weekdays {
+    pub(crate) const fn all() -> Weekdays {
+        Weekdays(0b111_1111)
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Weekdays> {
+        let mut set = 0;
+        for word in text.split_ascii_whitespace() {
+            let (from, to) = word.split_once('-').unwrap_or((word, word));
+            let (from, to) = (monday_zero(weekday(from)?), monday_zero(weekday(to)?));
+            if from > to {
+                return None;
+            }
+            (from..=to).for_each(|day| set |= 1 << day);
+        }
+        (set != 0).then_some(Weekdays(set))
+    }
+
+    pub(crate) fn contains(self, weekday: Weekday) -> bool {
+        self.0 & (1 << monday_zero(weekday)) != 0
+    }
+}
+
+/// A range of years: `1998..`, `..1963`, `1964..1970`, `1992`, `1968..1980/4`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Years {
+    from: i16,
+    to: i16,
+    every: i16,
+}
+
+impl Years {
+    pub(crate) const fn always() -> Years {
+        Years { from: i16::MIN, to: i16::MAX, every: 1 }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Years> {
+        let (range, every) = match text.split_once('/') {
+            Some((range, every)) => (range, every.parse().ok().filter(|every| *every > 0)?),
+            None => (text, 1),
+        };
+        let (from, to) = match range.split_once("..") {
+            None => (year(range)?, year(range)?),
+            Some(("", "")) => return None,
+            Some(("", to)) if every == 1 => (i16::MIN, year(to)?),
+            Some((from, "")) => (year(from)?, i16::MAX),
+            Some((from, to)) => (year(from)?, year(to)?),
+        };
+        (from <= to).then_some(Years { from, to, every })
+    }
+
+    pub(crate) fn contains(self, year: i16) -> bool {
+        self.from <= year && year <= self.to && (self.every == 1 || (year - self.from) % self.every == 0)
+    }
+}
+
+fn year(text: &str) -> Option<i16> {
+    (text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    #[test]
+    fn a_rule_names_one_day_a_year() {
+        let rows = [
+            ("jul 4", 2026, Some(date(2026, 7, 4))),
+            ("feb 29", 2023, None),
+            ("feb 29", 2024, Some(date(2024, 2, 29))),
+            ("3rd mon of jan", 1998, Some(date(1998, 1, 19))),
+            ("last mon of may", 2027, Some(date(2027, 5, 31))),
+            ("4th thu of nov +1", 2026, Some(date(2026, 11, 27))),
+            ("tue from nov 2", 1960, Some(date(1960, 11, 8))),
+            ("tue from nov 2", 1976, Some(date(1976, 11, 2))),
+            ("easter -2", 2019, Some(date(2019, 4, 19))),
+            ("easter", 1954, Some(date(1954, 4, 18))),
+            ("easter", 1981, Some(date(1981, 4, 19))),
+            ("easter", 2038, Some(date(2038, 4, 25))),
+            ("easter", 2049, Some(date(2049, 4, 18))),
+        ];
+        for (text, year, expected) in rows {
+            let rule = DayRule::parse(text).unwrap_or_else(|| panic!("{text} is a rule"));
+            assert_eq!(rule.in_year(year), expected, "{text} in {year}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_day_is_refused() {
+        for text in ["", "jul", "jul 32", "feb 30", "5th mon of jan", "3rd mon jan", "mon from", "easter +x", "july 4"]
+        {
+            assert_eq!(DayRule::parse(text), None, "{text}");
+        }
+        for text in ["", "fri-mon", "mo", "mon,tue"] {
+            assert_eq!(Weekdays::parse(text), None, "{text}");
+        }
+        for text in ["", "..", "98", "2000..1999", "1968..1980/0", "..1980/4", "1968/x"] {
+            assert_eq!(Years::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn years_count_from_their_first() {
+        let presidential = Years::parse("1968..1980/4").unwrap();
+        let held: Vec<i16> = (1960..1990).filter(|year| presidential.contains(*year)).collect();
+        assert_eq!(held, [1968, 1972, 1976, 1980]);
+        assert!(Years::parse("..1963").unwrap().contains(1953) && !Years::parse("..1963").unwrap().contains(1964));
+        assert!(Years::parse("1992").unwrap().contains(1992) && !Years::parse("1992").unwrap().contains(1993));
+    }
+}
