@@ -1,1 +1,3 @@
-//! To be written.
+//! The functions of the desk: data, books, broker, reports.
+
+pub mod data;
