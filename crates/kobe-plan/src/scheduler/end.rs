@@ -1,0 +1,161 @@
+//! How runs end, and what follows.
+
+use jiff::SignedDuration;
+
+use super::{Ended, Scheduler, Timer};
+use crate::judge::{Facts, Verdict, judge};
+use crate::run::{Change, Outcome, Reason, Run, RunId, State};
+use crate::slot::Occurrence;
+use crate::task::Task;
+
+/// The longest wait between attempts.
+const BACKOFF_MOST: SignedDuration = SignedDuration::from_hours(1);
+
+impl Scheduler {
+    pub(super) fn ended(&mut self, id: RunId, attempt: u32, outcome: Outcome) {
+        let current =
+            self.live.get(&id).is_some_and(|l| l.run.state == State::Running && l.run.attempt == attempt && !l.armed);
+        if !current {
+            self.turn.stale += 1;
+            return;
+        }
+        let ix = self.live[&id].run.task;
+        let task = self.desk.task(ix);
+        self.queues.end(task.lane, task.heavy);
+        self.settle(id, outcome);
+    }
+
+    /// Decides what a finished attempt means for its run.
+    pub(super) fn settle(&mut self, id: RunId, outcome: Outcome) {
+        let desk = std::sync::Arc::clone(&self.desk);
+        let live = self.live.get_mut(&id).expect("the caller found it");
+        let task = desk.task(live.run.task);
+        let (state, reason) = match &outcome {
+            Outcome::Ok(_) | Outcome::NoData(_) => (State::Completed, None),
+            Outcome::Gated(_) => (State::Skipped, Some(Reason::Gate)),
+            Outcome::Unavailable(_) => (State::Skipped, Some(Reason::Unavailable)),
+            Outcome::NotBuilt => (State::Skipped, Some(Reason::NotBuilt)),
+            Outcome::Interrupted if task.idempotent => {
+                // Told to stop by us: the attempt does not count.
+                live.run.attempt -= 1;
+                (State::Pending, Some(Reason::Interrupted))
+            }
+            Outcome::Interrupted => (State::Failed, Some(Reason::Interrupted)),
+            // What may have sent an order is not repeated until a person has looked.
+            Outcome::Lost if task.right.trades() => (State::Failed, Some(Reason::Held)),
+            Outcome::Lost if !task.idempotent => (State::Failed, Some(Reason::Lost)),
+            Outcome::Lost | Outcome::Error(_) | Outcome::TimedOut if live.run.attempt <= task.retry.limit => {
+                (State::Pending, None)
+            }
+            Outcome::Lost => (State::Failed, Some(Reason::Lost)),
+            Outcome::Error(_) | Outcome::TimedOut => (State::Failed, None),
+        };
+        let immediate = matches!(outcome, Outcome::Interrupted);
+        live.run.outcome = Some(outcome);
+        live.run.state = state;
+        live.run.reason = reason;
+        if state.is_terminal() {
+            return self.finish(id);
+        }
+        let wait = if immediate { SignedDuration::ZERO } else { backoff(task, live.run.attempt, id) };
+        let at = self.now + wait;
+        let live = self.live.get_mut(&id).expect("still live");
+        live.run.retry_at = Some(at);
+        self.store_run(id);
+        self.set_timer(at, Timer::Retry, id);
+    }
+
+    /// Judges a run again before its next attempt: phase, mode, session and use may have passed.
+    pub(super) fn retry(&mut self, id: RunId) {
+        let run = self.live[&id].run.clone();
+        let occurrence =
+            Occurrence { task: run.task, firing: 0, slot: run.slot, due: run.due, dst_shifted: run.dst_shifted };
+        let verdict = match (self.days.at(run.due), self.days.at(self.now)) {
+            (Ok(day), Ok(day_at)) => {
+                let state = &self.tasks[run.task.at()];
+                let others = state.live.iter().filter(|other| **other != id).count();
+                let facts =
+                    Facts { day: &day, at: self.now, day_at: &day_at, standing: state.standing.as_ref(), live: others };
+                judge(self.desk.task(run.task), &occurrence, &facts)
+            }
+            _ => Verdict::Skip(Reason::Horizon),
+        };
+        let too_late = run.attempt == 0 && self.now.duration_since(run.due) > self.desk.task(run.task).grace;
+        let verdict = if too_late { Verdict::Skip(Reason::GraceExpired) } else { verdict };
+        match verdict {
+            Verdict::Admit => {
+                self.store_run(id);
+                self.enqueue(id);
+            }
+            Verdict::Skip(reason) => {
+                // What has failed, and may not be repeated any more, stays failed, with the reason why it was not repeated. What never began is skipped.
+                let live = self.live.get_mut(&id).expect("looked up above");
+                live.run.state = if run.attempt == 0 { State::Skipped } else { State::Failed };
+                live.run.reason = Some(reason);
+                self.finish(id);
+            }
+        }
+    }
+
+    pub(super) fn finish_skipped(&mut self, id: RunId, reason: Reason) {
+        if !self.live[&id].held {
+            self.dequeue(id);
+        }
+        let live = self.live.get_mut(&id).expect("the caller found it");
+        live.run.state = State::Skipped;
+        live.run.reason = Some(reason);
+        self.finish(id);
+    }
+
+    fn finish(&mut self, id: RunId) {
+        let mut live = self.live.remove(&id).expect("the caller found it");
+        live.run.ended_at = Some(self.now);
+        live.run.retry_at = None;
+        self.held.remove(&id);
+        self.forget_timers(id, &live.run);
+        let ix = live.run.task;
+        self.tasks[ix.at()].live.retain(|other| *other != id);
+        self.remember_end(&live.run);
+        self.turn.changes.push(Change::Run(live.run));
+        if self.desk.task(ix).is_cooldown() {
+            if self.tasks[ix.at()].last_turn.is_none() {
+                self.tasks[ix.at()].last_turn = Some(self.now);
+            }
+            self.schedule(ix);
+        }
+        if !self.held.is_empty() {
+            self.release_held();
+        }
+    }
+
+    fn forget_timers(&mut self, id: RunId, run: &Run) {
+        let task = self.desk.task(run.task);
+        if let Some(started) = run.started_at {
+            // The common case by its key; anything else is dropped when it fires.
+            self.timers.remove(&(started + task.timeout, Timer::Deadline, id));
+        }
+    }
+
+    /// Remembers how a function ended on its date, for those that wait for it.
+    pub(super) fn remember_end(&mut self, run: &Run) {
+        let task = self.desk.task(run.task);
+        if task.is_cooldown() {
+            return;
+        }
+        let date = run.slot.date(run.due, self.days.market());
+        if let Some(entry) = self.upstream.get_mut(task.function())
+            && entry.is_none_or(|e| e.due <= run.due)
+        {
+            *entry = Some(Ended { date, due: run.due, failed: run.state == State::Failed });
+        }
+    }
+}
+
+/// Returns the wait before the next attempt: doubling, capped, with up to a tenth more from a hash of the run, so that what failed together does not return together.
+pub(crate) fn backoff(task: &Task, attempt: u32, id: RunId) -> SignedDuration {
+    let doubled = task.retry.backoff.as_secs().saturating_mul(1 << (attempt.clamp(1, 20) - 1));
+    let base = SignedDuration::from_secs(doubled).min(BACKOFF_MOST);
+    let mixed = (id.0 ^ u64::from(attempt) << 32).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    let tenth = base.as_millis() as u64 / 10;
+    (base + SignedDuration::from_millis((mixed * tenth >> 32) as i64)).min(BACKOFF_MOST)
+}

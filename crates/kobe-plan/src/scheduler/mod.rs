@@ -1,0 +1,279 @@
+//! The machine: instants and outcomes go in, changes and effects come out.
+//!
+//! [`Scheduler::step`] is the only door. It reads no clock and performs nothing: the engine stores the changes of a [`Turn`] first and performs its effects after. What is
+//! due comes from an ordered index of the tasks' next instants, so a turn costs what is due in it, not what is declared. If the engine cannot store a turn, the machine
+//! is dropped and built again from the store: start-up is recovery.
+
+mod due;
+mod end;
+mod queue;
+mod recover;
+
+pub(crate) use due::next_occurrences;
+pub use recover::{Recovered, RecoveredCursor, RecoveredRun};
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use kobe_calendar::Market;
+
+use crate::days::Days;
+use crate::desk::Desk;
+use crate::judge::Standing;
+use crate::run::{Change, Outcome, Run, RunId, State};
+use crate::slot::{Occurrence, Slot};
+use crate::task::{Lane, TaskIx};
+use queue::Queues;
+
+/// How the machine runs its desk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Runs at the same time over all lanes; 1 gives one strict order.
+    pub total: usize,
+    /// How long before its instant the start of a run may be stored, so that no flush of a disk stands between them; zero for never.
+    pub arm_ahead: SignedDuration,
+    /// How long a run waits for what must have ended before it.
+    pub gate_timeout: SignedDuration,
+}
+
+impl Settings {
+    /// One thing after another, in one strict order: for a virtual clock.
+    pub const SERIAL: Settings =
+        Settings { total: 1, arm_ahead: SignedDuration::ZERO, gate_timeout: SignedDuration::from_secs(600) };
+    /// Lanes side by side: for a real clock.
+    pub const LIVE: Settings = Settings {
+        total: usize::MAX,
+        arm_ahead: SignedDuration::from_millis(500),
+        gate_timeout: SignedDuration::from_secs(600),
+    };
+}
+
+/// What happens to the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// An attempt came to its end.
+    Ended {
+        /// Whose.
+        run: RunId,
+        /// Which attempt; another one than the current is stale and changes nothing.
+        attempt: u32,
+        /// What it came to.
+        outcome: Outcome,
+    },
+    /// An operator wishes a task to run now.
+    RunNow {
+        /// The wish, a ULID.
+        id: u128,
+        /// Which task.
+        task: TaskIx,
+    },
+    /// From now on nothing starts.
+    Drain,
+}
+
+/// An attempt to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// Its run.
+    pub run: RunId,
+    /// Its task.
+    pub task: TaskIx,
+    /// Its slot.
+    pub slot: Slot,
+    /// When the slot was due.
+    pub due: Timestamp,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// It makes good for time in which nobody was there.
+    pub catchup: bool,
+}
+
+/// What one step asks for. Changes are stored, all of them, before any effect is performed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// What to store.
+    pub changes: Vec<Change>,
+    /// What to start.
+    pub starts: Vec<Start>,
+    /// What to tell to stop: its time is over, or a newer run replaces it.
+    pub stops: Vec<RunId>,
+    /// When to step again if nothing happens before.
+    pub wake: Option<Timestamp>,
+    /// Results that came too late to count.
+    pub stale: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// A stored start whose instant has come.
+    Armed,
+    /// The next attempt.
+    Retry,
+    /// Waited long enough for what must end first.
+    GateTimeout,
+    /// The attempt has used its time.
+    Deadline,
+}
+
+/// A run that is not over.
+#[derive(Debug, Clone)]
+struct Live {
+    run: Run,
+    /// Slot's date, for dependencies.
+    date: Date,
+    /// Waits for what must end first.
+    held: bool,
+    /// Stored as started, but its instant has not come.
+    armed: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct TaskState {
+    /// Every slot due up to here has a row.
+    planned_to: Timestamp,
+    /// The occurrences at the next instant.
+    next: Vec<Occurrence>,
+    /// Its key in the due index.
+    key: Option<Timestamp>,
+    /// The next instant has been looked at ahead of time and left to its instant.
+    looked_ahead: bool,
+    /// Runs that are not over.
+    live: Vec<RunId>,
+    turns: u64,
+    last_turn: Option<Timestamp>,
+    standing: Option<Standing>,
+}
+
+/// How the latest scheduled run of a function ended.
+#[derive(Debug, Clone, Copy)]
+struct Ended {
+    date: Date,
+    due: Timestamp,
+    failed: bool,
+}
+
+/// The pure machine.
+#[derive(Debug)]
+pub struct Scheduler {
+    desk: Arc<Desk>,
+    days: Days,
+    settings: Settings,
+    now: Timestamp,
+    tasks: Vec<TaskState>,
+    due: BTreeSet<(Timestamp, TaskIx)>,
+    live: BTreeMap<RunId, Live>,
+    held: BTreeSet<RunId>,
+    queues: Queues,
+    timers: BTreeSet<(Timestamp, Timer, RunId)>,
+    /// Place of each function that something waits for, and how its latest scheduled run ended.
+    upstream: BTreeMap<String, Option<Ended>>,
+    next_run: u64,
+    draining: bool,
+    turn: Turn,
+}
+
+impl Scheduler {
+    /// Takes one step: everything that happened, then everything that is due at `now`.
+    ///
+    /// A `now` before that of an earlier step (a clock set back) is taken as that earlier instant: nothing fires twice.
+    pub fn step(&mut self, now: Timestamp, inputs: impl IntoIterator<Item = Input>) -> Turn {
+        self.now = self.now.max(now);
+        for input in inputs {
+            match input {
+                Input::Ended { run, attempt, outcome } => self.ended(run, attempt, outcome),
+                Input::RunNow { id, task } => self.run_now(id, task),
+                Input::Drain => self.draining = true,
+            }
+        }
+        if !self.draining {
+            self.fire_timers();
+            self.plan_due();
+        }
+        self.dispatch();
+        let mut turn = std::mem::take(&mut self.turn);
+        turn.wake = self.wake();
+        turn
+    }
+
+    /// Returns the desk.
+    pub fn desk(&self) -> &Arc<Desk> {
+        &self.desk
+    }
+
+    /// Returns the market.
+    pub fn market(&self) -> &Arc<Market> {
+        self.days.market()
+    }
+
+    /// Returns the runs that are not over, by number.
+    pub fn live_runs(&self) -> impl Iterator<Item = &Run> {
+        self.live.values().map(|l| &l.run)
+    }
+
+    /// Returns how many runs wait in a lane, and how many are on their way.
+    pub fn load(&self, lane: Lane) -> (usize, usize) {
+        self.queues.load(lane)
+    }
+
+    /// Returns the next instants and tasks, soonest first.
+    pub fn upcoming(&self) -> impl Iterator<Item = (Timestamp, TaskIx)> + '_ {
+        self.due.iter().map(|(key, ix)| (self.tasks[ix.at()].next.first().map_or(*key, |o| o.due), *ix))
+    }
+
+    /// Returns how often a context-driven task has had its turn, and when it last had it.
+    pub fn turns(&self, ix: TaskIx) -> (u64, Option<Timestamp>) {
+        let state = &self.tasks[ix.at()];
+        (state.turns, state.last_turn)
+    }
+
+    /// Tells whether nothing runs and nothing waits to run.
+    pub fn is_idle(&self) -> bool {
+        self.live.is_empty()
+    }
+
+    fn wake(&self) -> Option<Timestamp> {
+        if self.draining {
+            return None;
+        }
+        let due = self.due.first().map(|(at, _)| *at);
+        let timer = self.timers.first().map(|(at, _, _)| *at);
+        match (due, timer) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    fn store_run(&mut self, id: RunId) {
+        let run = self.live[&id].run.clone();
+        self.turn.changes.push(Change::Run(run));
+    }
+
+    fn set_timer(&mut self, at: Timestamp, timer: Timer, run: RunId) {
+        self.timers.insert((at, timer, run));
+    }
+
+    fn fire_timers(&mut self) {
+        while let Some((_, timer, id)) = self.timers.first().copied().filter(|(at, _, _)| *at <= self.now) {
+            self.timers.pop_first();
+            let Some(live) = self.live.get_mut(&id) else { continue };
+            match timer {
+                Timer::Armed if live.armed => {
+                    live.armed = false;
+                    self.start_armed(id);
+                }
+                Timer::Retry if live.run.state == State::Pending => {
+                    live.run.retry_at = None;
+                    self.retry(id);
+                }
+                Timer::GateTimeout if live.held => self.finish_skipped(id, crate::run::Reason::GateTimeout),
+                Timer::Deadline if live.run.state == State::Running && !live.armed => self.turn.stops.push(id),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

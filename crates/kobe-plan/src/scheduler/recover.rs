@@ -1,0 +1,148 @@
+//! Start-up, which is recovery: from stored rows to a machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kobe_calendar::Market;
+
+use super::queue::Queues;
+use super::{Live, Scheduler, Settings, TaskState, Timer, Turn};
+use crate::days::Days;
+use crate::desk::Desk;
+use crate::judge::Standing;
+use crate::run::{Change, Outcome, Run, RunId, State};
+use crate::slot::Slot;
+use crate::task::TaskIx;
+
+/// What a store knows when a machine starts. Tasks are named, since places change with the files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// How far tasks were planned.
+    pub cursors: Vec<RecoveredCursor>,
+    /// Runs that are not over.
+    pub live: Vec<RecoveredRun>,
+    /// The number of the next run.
+    pub next_run: u64,
+}
+
+/// The stored cursor of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveredCursor {
+    /// Name of the task.
+    pub task: String,
+    /// Every slot due at or before this instant has a row.
+    pub planned_to: Timestamp,
+    /// Turns of a context-driven task so far.
+    pub turns: u64,
+    /// When its last turn started or was skipped.
+    pub last_turn: Option<Timestamp>,
+}
+
+/// A stored run that is not over; its `task` place is set when its name is found in the desk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveredRun {
+    /// Name of the task.
+    pub task: String,
+    /// The row.
+    pub run: Run,
+}
+
+impl Scheduler {
+    /// Builds a machine from what a store knows, at `now`. `standing` says of tasks why they do not run here as a whole.
+    ///
+    /// A run that was on its way has lost its process: its task's policy decides whether it is tried again. A task that is new begins now and owes nothing for the past.
+    /// The first [`Scheduler::step`] returns these changes together with what is due.
+    pub fn recover(
+        desk: Arc<Desk>,
+        market: Arc<Market>,
+        settings: Settings,
+        standing: &mut dyn FnMut(TaskIx) -> Option<Standing>,
+        recovered: Recovered,
+        now: Timestamp,
+    ) -> Scheduler {
+        let upstream: BTreeMap<String, _> =
+            desk.tasks.iter().flat_map(|t| t.after.iter().cloned()).map(|f| (f, None)).collect();
+        let queues = Queues::new(&desk, settings.total);
+        let mut machine = Scheduler {
+            tasks: vec![TaskState::default(); desk.tasks.len()],
+            days: Days::new(market),
+            settings,
+            now,
+            due: BTreeSet::new(),
+            live: BTreeMap::new(),
+            held: BTreeSet::new(),
+            queues,
+            timers: BTreeSet::new(),
+            upstream,
+            next_run: recovered.next_run.max(1),
+            draining: false,
+            turn: Turn::default(),
+            desk,
+        };
+        let mut known = vec![false; machine.tasks.len()];
+        for cursor in recovered.cursors {
+            let Some(ix) = machine.desk.find(&cursor.task) else { continue };
+            known[ix.at()] = true;
+            let state = &mut machine.tasks[ix.at()];
+            state.planned_to = cursor.planned_to;
+            state.turns = cursor.turns;
+            // A stamp from the future (a clock that was wrong) would keep the task silent until then.
+            state.last_turn = cursor.last_turn.map(|last| last.min(now));
+        }
+        for i in 0..machine.tasks.len() {
+            let ix = TaskIx(i as u32);
+            machine.tasks[i].standing = standing(ix);
+            if !known[i] || machine.tasks[i].planned_to > now + jiff::SignedDuration::from_mins(1) {
+                machine.tasks[i].planned_to = now;
+                machine.store_cursor(ix);
+            }
+        }
+        let mut live = recovered.live;
+        live.sort_by_key(|r| r.run.id);
+        for row in live {
+            machine.take_back(row, now);
+        }
+        for i in 0..machine.tasks.len() {
+            machine.schedule(TaskIx(i as u32));
+        }
+        machine
+    }
+
+    fn take_back(&mut self, row: RecoveredRun, now: Timestamp) {
+        let mut run = row.run;
+        let id = run.id;
+        self.next_run = self.next_run.max(id.0 + 1);
+        let Some(ix) = self.desk.find(&row.task) else {
+            self.turn.changes.push(Change::Orphan { id, at: now });
+            return;
+        };
+        run.task = ix;
+        let date = run.slot.date(run.due, self.days.market());
+        if let Slot::Cooldown { n } = run.slot {
+            let state = &mut self.tasks[ix.at()];
+            state.turns = state.turns.max(n);
+        }
+        let never_started = run.state == State::Running && run.started_at.is_some_and(|at| at > now);
+        let lost = run.state == State::Running && !never_started;
+        if never_started {
+            run.state = State::Pending;
+            run.attempt = run.attempt.saturating_sub(1);
+            run.started_at = None;
+        }
+        let (retry_at, due) = (run.retry_at, run.due);
+        self.tasks[ix.at()].live.push(id);
+        self.live.insert(id, Live { run, date, held: false, armed: false });
+        match (lost, retry_at) {
+            (true, _) => self.settle(id, Outcome::Lost),
+            (false, Some(at)) => self.set_timer(at.max(now), Timer::Retry, id),
+            // Pending runs are judged against now like any slot that was missed.
+            (false, None) => self.set_timer(due.max(now), Timer::Retry, id),
+        }
+    }
+
+    /// Returns the number the next run will have.
+    pub fn next_run(&self) -> RunId {
+        RunId(self.next_run)
+    }
+}
