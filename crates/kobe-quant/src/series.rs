@@ -255,7 +255,7 @@ impl Series {
 
     /// Tells whether bar `i` is too early to signal: fewer than [`crate::MIN_BARS`] bars stand up to it.
     pub fn is_warming(&self, i: usize) -> bool {
-        i + 1 < crate::MIN_BARS
+        i < crate::MIN_BARS - 1
     }
 
     /// Returns all actions, oldest first.
@@ -395,7 +395,7 @@ impl Series {
     /// Returns the last `n` log returns, that of bar `i` last; `None` when there are not `n` of them.
     pub fn logrets(&self, i: usize, n: usize) -> Option<&[f64]> {
         // The first bar has no return, so the window may not begin before bar 1.
-        let from = (i + 1).checked_sub(n).filter(|&from| from >= 1)?;
+        let from = i.checked_add(1)?.checked_sub(n).filter(|&from| from >= 1)?;
         self.logret.get(from..=i)
     }
 

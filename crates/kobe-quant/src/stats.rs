@@ -57,7 +57,10 @@ pub fn wilson95(hits: u64, trials: u64) -> Option<(f64, f64)> {
     let middle = p + z * z / (2.0 * n);
     let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
     let whole = 1.0 + z * z / n;
-    Some((((middle - half) / whole).max(0.0), ((middle + half) / whole).min(1.0)))
+    // At the ends the bounds are 0 and 1 exactly; the formula misses them by an ulp.
+    let low = if hits == 0 { 0.0 } else { (middle - half) / whole };
+    let high = if hits == trials { 1.0 } else { (middle + half) / whole };
+    Some((low, high))
 }
 
 /// Returns the annualised Sharpe ratio of daily returns, no riskless rate taken off: mean / std (n - 1) x sqrt(252) (W. F. Sharpe, 1966).
