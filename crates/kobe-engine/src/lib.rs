@@ -1,1 +1,22 @@
-//! To be written.
+//! The loop and its ports.
+//!
+//! The pure machine of `kobe-plan` decides; this crate gives it an instant, stores what it changed, and only then performs what it asked for. Databases, files, sockets and
+//! functions stand behind ports: [`Store`], [`Handler`], [`Clock`], [`Pulse`]. The engine is threads and channels, and has no branch on a business rule.
+//!
+//! Start at [`Engine::run`] for the real clock, at [`simulate::Simulation`] for the virtual one.
+
+pub mod clock;
+mod engine;
+mod handler;
+mod pool;
+mod ports;
+pub mod simulate;
+mod trace;
+mod vitals;
+
+pub use clock::{Clock, SystemClock, VirtualClock};
+pub use engine::{Engine, EngineError, EngineHandle, Ports, Stopped};
+pub use handler::{Attempt, Handler, Stop, StopCause};
+pub use ports::{Batch, Pulse, Store, StoreError, Wish};
+pub use trace::Trace;
+pub use vitals::{LaneLoad, LastError, Upcoming, Vitals, VitalsBoard};
