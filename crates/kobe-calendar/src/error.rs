@@ -40,6 +40,20 @@ pub enum CalendarError {
     Rules(#[from] RuleError),
 }
 
+impl CalendarError {
+    /// Says what the caller can do instead.
+    pub fn hint(&self) -> String {
+        match self {
+            CalendarError::OutOfCoverage { from, to, .. } => format!("ask for a date from {from} to {to}"),
+            CalendarError::TimesUnknown { times_from, .. } => {
+                format!("ask for a date from {times_from} on, or for session dates without hours")
+            }
+            CalendarError::Table(error) => error.hint.clone(),
+            CalendarError::Rules(error) => error.hint().to_owned(),
+        }
+    }
+}
+
 /// What is wrong with a venue's rule file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {problem}")]

@@ -4,7 +4,7 @@ mod common;
 
 use common::{at, day};
 use jiff::civil::time;
-use kobe_calendar::{CalendarError, Coverage, Exchange};
+use kobe_calendar::{CalendarError, Coverage, DayKind, Events, Exchange, Market, ModeTable, Phase};
 
 fn xnys() -> Exchange {
     Exchange::bundled("XNYS").unwrap()
@@ -105,6 +105,12 @@ fn the_crypto_clock_never_closes() {
     assert_eq!(clock.regular_hours(day("2026-07-04")).unwrap(), (time(0, 0, 0, 0), time(0, 0, 0, 0)));
     let session = clock.session_on(day("2026-07-04")).unwrap().unwrap();
     assert!(!session.early_close && !session.late_open);
+    // The desk's clock can stand on it too: every day is a weekday that closes at midnight.
+    let (modes, events) = (ModeTable::bundled().unwrap(), Events::bundled().unwrap());
+    let market = Market::new(clock, modes, events).unwrap();
+    let saturday = market.day(day("2026-07-04")).unwrap();
+    assert_eq!((saturday.kind(), saturday.weekend), (DayKind::FullSession, false));
+    assert_eq!(saturday.at(at("2026-07-04T23:30:00Z")).phase, Phase::MarketClose);
 }
 
 #[test]
@@ -123,6 +129,7 @@ fn outside_what_it_knows_it_refuses_with_the_span() {
     }
     let error = exchange.session_on(day("2051-01-03")).unwrap_err();
     assert_eq!(error.to_string(), "XNYS is known from 1953-01-01 to 2050-12-31, and 2051-01-03 lies outside");
+    assert_eq!(error.hint(), "ask for a date from 1953-01-01 to 2050-12-31");
     assert!(exchange.is_session_date(day("1952-12-31")).is_err());
     assert!(exchange.sessions(day("2050-12-01"), day("2051-01-01")).is_err());
     assert!(exchange.next_open(at("2050-12-30T21:00:00Z")).is_err(), "the next opening lies past the end");

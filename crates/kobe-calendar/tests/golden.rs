@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{at, day, golden, none};
 use jiff::Timestamp;
 use kobe_calendar::{Exchange, Market};
+use sha2::{Digest, Sha256};
 
 fn shown(instant: Option<Timestamp>) -> String {
     instant.map(|instant| instant.to_string()).unwrap_or_default()
@@ -123,6 +124,35 @@ fn the_market_is_in_the_phase_of_each_of_2000_instants() {
 }
 
 #[test]
-fn the_table_of_modes_in_the_program_is_the_golden_one() {
-    assert_eq!(include_str!("../data/modes.csv"), include_str!("../../../tests/golden/modes.csv"));
+fn the_tables_in_the_program_are_the_golden_and_the_bundled_ones() {
+    let modes = include_str!("../data/modes.csv");
+    assert_eq!(modes, include_str!("../../../tests/golden/modes.csv"));
+    assert_eq!(modes, include_str!("../../../data/modes.csv"));
+    assert_eq!(include_str!("../data/events.csv"), include_str!("../../../data/events.csv"));
+}
+
+#[test]
+fn each_golden_file_is_the_one_of_its_sources_page() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden");
+    let page = std::fs::read_to_string(format!("{folder}/SOURCES.md")).unwrap();
+    // Rows of the table: | `file` | ... | `sha256` |
+    let stated: BTreeMap<&str, &str> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| {
+            let mut code = line.split('`').skip(1).step_by(2);
+            (code.next().unwrap(), code.last().unwrap())
+        })
+        .collect();
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if name != "SOURCES.md" {
+            let hash = Sha256::digest(std::fs::read(entry.path()).unwrap());
+            found.insert(name, hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        }
+    }
+    let found: BTreeMap<&str, &str> = found.iter().map(|(name, hash)| (&**name, &**hash)).collect();
+    assert_eq!(found, stated);
 }

@@ -3,7 +3,7 @@
 //! A hundred years are 36,000 days; what can be said of a day takes few forms (closed and why, the ordinary hours, a
 //! named early close), so each day holds the number of its form: 72 kB for a venue, built once, shared without locks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -86,15 +86,13 @@ impl Calendar {
         }
         for special in &rules.special_hours {
             let at = making.session_index(&special.date)?;
-            let Kind::Session(plan) = making.kind(at).clone() else {
-                // Before the first known hours a change of hours says nothing.
-                return Err(special.date.error(RuleProblem::NotASession(special.date.value)));
-            };
+            // Before the first known hours a change of hours says nothing.
+            let Kind::Session(plan) = making.kind(at).clone() else { continue };
             let (open, close) = (special.open.unwrap_or(plan.open), special.close.unwrap_or(plan.close));
             if open >= close {
                 return Err(special.date.error(RuleProblem::Hours(format!("of {}", special.date.value))));
             }
-            if !making.changed.insert(special.date.value, ()).is_none() {
+            if !making.changed.insert(special.date.value) {
                 return Err(special.date.error(RuleProblem::Twice(special.date.value)));
             }
             let note = Some(Arc::clone(&special.name));
@@ -141,7 +139,7 @@ struct Making {
     codes: Vec<u16>,
     kinds: Vec<Kind>,
     known: BTreeMap<Kind, u16>,
-    changed: BTreeMap<Date, ()>,
+    changed: BTreeSet<Date>,
 }
 
 impl Making {
@@ -152,7 +150,7 @@ impl Making {
             codes: Vec::new(),
             kinds: Vec::new(),
             known: BTreeMap::new(),
-            changed: BTreeMap::new(),
+            changed: BTreeSet::new(),
         };
         let idle = making.code(Kind::Idle);
         let mut ordinary = making.code(Kind::Untimed);
