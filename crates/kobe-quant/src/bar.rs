@@ -8,6 +8,9 @@ use thiserror::Error;
 
 use crate::px::Px;
 
+/// More shares than any symbol has; keeps every sum of dollars finite.
+const MAX_VOLUME: f64 = 1e15;
+
 /// One completed session of one symbol, prices as traded.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bar {
@@ -37,13 +40,13 @@ pub enum BarFault {
     /// The high lies below the open or the close.
     #[error("the high is below another price")]
     HighBelow,
-    /// The volume is negative or not a number.
-    #[error("the volume is not a finite count of shares")]
+    /// The volume is negative, not a number, or more than 10^15 shares.
+    #[error("the volume is no count of shares, 0 to 10^15")]
     Volume,
 }
 
 impl Bar {
-    /// Returns what is wrong with the bar, or `None`: every price above zero, low <= open, close <= high, volume finite and not negative.
+    /// Returns what is wrong with the bar, or `None`: every price above zero, low <= open, close <= high, volume 0 to 10^15.
     pub fn fault(&self) -> Option<BarFault> {
         if [self.open, self.high, self.low, self.close].contains(&Px::ZERO) {
             Some(BarFault::ZeroPrice)
@@ -51,7 +54,7 @@ impl Bar {
             Some(BarFault::LowAbove)
         } else if self.high < self.open.max(self.close) {
             Some(BarFault::HighBelow)
-        } else if !(self.volume.is_finite() && self.volume >= 0.0) {
+        } else if !(0.0..=MAX_VOLUME).contains(&self.volume) {
             Some(BarFault::Volume)
         } else {
             None

@@ -167,17 +167,21 @@ pub(super) fn series(
     actions: &[(ActionRow, usize)],
     action_file: &str,
 ) -> Result<BTreeMap<String, Series>, DataError> {
+    let mut by_symbol: BTreeMap<&str, Vec<(Action, usize)>> = BTreeMap::new();
+    for (row, line) in actions {
+        by_symbol.entry(&row.symbol).or_default().push((row.action, *line));
+    }
     let mut all = BTreeMap::new();
     for (symbol, (bars, lines)) in bars {
-        let own = || actions.iter().filter(|(row, _)| row.symbol == symbol);
-        let series = Series::build(symbol.clone(), bars, own().map(|(row, _)| row.action).collect());
+        let own = by_symbol.remove(symbol.as_str()).unwrap_or_default();
+        let series = Series::build(symbol.clone(), bars, own.iter().map(|(action, _)| *action).collect());
         let series = series.map_err(|e| {
             let (file, line) = match &e {
                 SeriesError::Bar { index, .. }
                 | SeriesError::Duplicate { index, .. }
                 | SeriesError::Unsorted { index, .. } => (bar_file, lines.get(*index).copied()),
                 SeriesError::Action { ex_date, .. } => {
-                    (action_file, own().find(|(row, _)| row.action.ex_date == *ex_date).map(|(_, line)| *line))
+                    (action_file, own.iter().find(|(action, _)| action.ex_date == *ex_date).map(|(_, line)| *line))
                 }
                 SeriesError::Empty { .. } => (bar_file, None),
             };
