@@ -6,8 +6,11 @@
 //!
 //! Start at [`Series::build`], then [`setups::setups`], [`conviction::conviction`] and [`quality::quality`] in the order in which the desk asks them.
 
+#![deny(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types)]
+
 pub mod bar;
 pub mod conviction;
+pub mod features;
 pub mod index;
 pub mod indicators;
 pub mod px;
@@ -19,11 +22,12 @@ pub mod stats;
 
 pub use bar::{Action, Bar, BarFault};
 pub use conviction::{Conviction, Evidence};
+pub use features::{Features, Jump};
 pub use index::{IndexError, IndexFeatures, IndexSeries};
 pub use px::{Px, PxError};
 pub use quality::{Holding, Quality};
 pub use regime::{Regime, RegimeReport};
-pub use series::{Features, Jump, Series, SeriesError};
+pub use series::{Series, SeriesError};
 pub use setups::{Setup, Strategy};
 
 /// Bars that a symbol needs before it may signal: 200 for the long average and ten to settle (frozen rule v2.6 of the desk).

@@ -5,10 +5,9 @@
 //! move a past value, not even in its last bit. (Vendors scale the past down at each action instead; the ratio of two prices is the same.)
 //!
 //! A [`Series`] is built once and never changes. It does not know the exchange calendar: whether sessions are missing is the caller's question. Accessors
-//! return `None` before an indicator has enough bars and past the end. Start at [`Series::build`] and [`Series::features`].
+//! return `None` before an indicator has enough bars and past the end. Start at [`Series::build`]; [`Series::features`] gives all of it for one bar.
 
 use jiff::civil::Date;
-use serde::Serialize;
 use thiserror::Error;
 
 use crate::bar::{Action, Bar, BarFault};
@@ -68,58 +67,6 @@ pub enum SeriesError {
     },
 }
 
-/// A close that moved by more than half with no split on that day: suspect, to be looked at, not an error (AAPL fell 52 % on 2000-09-29).
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Jump {
-    /// The day of the move.
-    pub date: Date,
-    /// The close as traded on the bar before.
-    pub from: Px,
-    /// The close as traded.
-    pub to: Px,
-    /// The adjusted move in percent.
-    pub move_pct: f64,
-}
-
-/// Every indicator of one bar, for a table; money in dollars of the bar, `None` while warming up.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Features {
-    /// The bar's date.
-    pub date: Date,
-    /// Close as traded.
-    pub close: Px,
-    /// Internal bar strength, 0 to 1.
-    pub ibs: f64,
-    /// Simple-mean RSI of 2 differences.
-    pub rsi2: Option<f64>,
-    /// Simple-mean RSI of 14 differences.
-    pub rsi14: Option<f64>,
-    /// Mean close of 10 bars.
-    pub sma10: Option<f64>,
-    /// Mean close of 20 bars.
-    pub sma20: Option<f64>,
-    /// Mean close of 50 bars.
-    pub sma50: Option<f64>,
-    /// Mean close of 200 bars.
-    pub sma200: Option<f64>,
-    /// Average true range, Wilder, 14 bars.
-    pub atr14: Option<f64>,
-    /// Mean dollars traded a day, 60 bars.
-    pub adv60: Option<f64>,
-    /// Mean shares traded a day, 60 bars, in shares of the bar.
-    pub shares60: Option<f64>,
-    /// Annualised volatility in percent, 20 returns.
-    pub vol20: Option<f64>,
-    /// Highest high of the last 15 bars, this one included.
-    pub donchian15_high: Option<f64>,
-    /// Lowest low of the last 15 bars, this one included.
-    pub donchian15_low: Option<f64>,
-    /// Volume over its mean of 20 bars.
-    pub volume_ratio: Option<f64>,
-    /// Closes in a row below the one before.
-    pub down_streak: u32,
-}
-
 /// One symbol: bars, actions and indicators. See the module page for the rule of adjustment.
 #[derive(Clone, Debug)]
 pub struct Series {
@@ -159,6 +106,17 @@ impl Series {
     /// Builds the series of `symbol` with all its columns; `actions` may come in any order and may lie outside the bars.
     ///
     /// An action whose ex-date has no bar takes effect on the first bar after it.
+    ///
+    /// ```
+    /// use jiff::civil::date;
+    /// use kobe_quant::{Action, Bar, Px, Series};
+    /// let px = |text| Px::parse(text).unwrap();
+    /// let bar = |day, close| Bar { date: date(2005, 2, day), open: close, high: close, low: close, close, volume: 1e6 };
+    /// let split = Action { ex_date: date(2005, 2, 28), split_ratio: 2.0, cash: Px::ZERO, price_factor: 0.5 };
+    /// let series = Series::build("AAPL", vec![bar(25, px("88.99")), bar(28, px("44.495"))], vec![split]).unwrap();
+    /// assert_eq!(series.logret(1), Some(0.0)); // half the price, twice the shares: nothing was lost
+    /// assert_eq!(series.bar(1).unwrap().close, px("44.495")); // and what was traded stays what was traded
+    /// ```
     ///
     /// # Errors
     /// [`SeriesError`] with the first bar that is wrong by itself, repeated or out of order, or an action with an impossible factor.
@@ -268,21 +226,6 @@ impl Series {
         let from = self.actions.partition_point(|a| a.ex_date < date);
         let to = self.actions.partition_point(|a| a.ex_date <= date);
         &self.actions[from..to]
-    }
-
-    /// Lists the closes that moved by more than 50 % against the bar before with no split on that day.
-    pub fn jumps(&self) -> Vec<Jump> {
-        let moved = |i: usize| self.close[i] / self.close[i - 1] - 1.0;
-        let split = |i: usize| self.split[i] != self.split[i - 1];
-        (1..self.bars.len())
-            .filter(|&i| moved(i).abs() > 0.5 && !split(i))
-            .map(|i| Jump {
-                date: self.bars[i].date,
-                from: self.bars[i - 1].close,
-                to: self.bars[i].close,
-                move_pct: moved(i) * 100.0,
-            })
-            .collect()
     }
 
     /// Returns what a price as traded on bar `i` is multiplied by to be comparable: the product of 1 / price factor up to `i`.
@@ -397,30 +340,6 @@ impl Series {
         // The first bar has no return, so the window may not begin before bar 1.
         let from = i.checked_add(1)?.checked_sub(n).filter(|&from| from >= 1)?;
         self.logret.get(from..=i)
-    }
-
-    /// Returns every indicator of bar `i` at once.
-    pub fn features(&self, i: usize) -> Option<Features> {
-        let bar = self.bars.get(i)?;
-        Some(Features {
-            date: bar.date,
-            close: bar.close,
-            ibs: self.ibs[i],
-            rsi2: self.rsi2(i),
-            rsi14: self.rsi14(i),
-            sma10: self.sma10(i),
-            sma20: self.sma20(i),
-            sma50: self.sma50(i),
-            sma200: self.sma200(i),
-            atr14: self.atr14(i),
-            adv60: self.adv60(i),
-            shares60: self.shares60(i),
-            vol20: self.vol20(i),
-            donchian15_high: self.high15(i),
-            donchian15_low: self.low15(i),
-            volume_ratio: self.volume_ratio(i),
-            down_streak: self.down[i],
-        })
     }
 
     /// The comparable close, low, SMA200 and ATR columns, for rules that compare values of several bars.

@@ -9,7 +9,6 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::px::Px;
 use crate::series::Series;
 
 /// Lowest close as traded that either rule looks at: 15 dollars.
@@ -114,10 +113,9 @@ pub struct Setup {
 
 /// Lists the setups of bar `i`, in the order of [`Strategy`]; none while the symbol is warming up or closes below 15 dollars as traded.
 pub fn setups(series: &Series, i: usize) -> Vec<Setup> {
-    let Some(bar) = series.bar(i).filter(|bar| !series.is_warming(i) && bar.close.ticks() >= MIN_CLOSE_TICKS) else {
+    if series.is_warming(i) || series.bar(i).is_none_or(|bar| bar.close.ticks() < MIN_CLOSE_TICKS) {
         return Vec::new();
-    };
-    debug_assert!(bar.close > Px::ZERO);
+    }
     [ibs_rsi(series, i), turtle_soup(series, i)].into_iter().flatten().collect()
 }
 

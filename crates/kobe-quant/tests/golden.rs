@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use kobe_quant::conviction::conviction;
 use kobe_quant::quality::quality;
 use kobe_quant::setups::setups;
-use kobe_quant::{Evidence, Holding};
+use kobe_quant::{Evidence, Holding, stats};
 
 /// Symbol, entry date and exit date of the trades of a run.
 fn trades(file: &str) -> Vec<(String, Date, Date)> {
@@ -139,4 +139,38 @@ fn the_one_jump_of_the_bundled_bars_is_found() {
         .flat_map(|s| s.jumps().into_iter().map(|j| format!("{} {} {:.1} %", s.symbol(), j.date, j.move_pct)))
         .collect();
     assert_eq!(jumps, ["AAPL 2000-09-29 -51.9 %"]);
+}
+
+/// The reference prints 0.8276 % for the highest value at risk and -1.4257 % for the deepest drawdown of the long run.
+#[test]
+fn risk_figures_of_the_long_run_equal_the_reference() {
+    let (all, index) = (series(), spx());
+    let equity = rows("tests/golden/golden_equity.csv");
+    let trades = rows("tests/golden/golden_trades.csv");
+    let number = |text: &str| text.parse::<f64>().unwrap();
+    let mut peak = 0.0f64;
+    for pair in equity.windows(2) {
+        let (before, now) = (&pair[0], &pair[1]);
+        let (t, today) = (day(&before[0]), day(&now[0]));
+        assert_eq!(index.index_of(t).unwrap() + 1, index.index_of(today).unwrap(), "no session is missing");
+        // After the entries of the day and before its exits, at the open.
+        let held = trades.iter().filter(|r| day(&r[0]) <= today && today <= day(&r[6]));
+        let (mut cash, mut positions) = (number(&before[1]), Vec::new());
+        for r in held {
+            let series = &all[&r[1]];
+            let value = number(&r[3]) * series.bar_on(today).unwrap().open.f64();
+            positions.push((value, series.logrets(series.index_of(t).unwrap(), 60).unwrap()));
+            if day(&r[0]) == today {
+                cash -= number(&r[3]) * number(&r[4]);
+            }
+        }
+        let worth = cash + positions.iter().map(|(value, _)| value).sum::<f64>();
+        peak = peak.max(stats::value_at_risk_5d(&positions).unwrap() / worth);
+    }
+    assert_eq!(format!("{:.4} %", peak * 100.0), "0.8276 %");
+    let curve: Vec<f64> = equity.iter().map(|r| number(&r[3])).collect();
+    assert_eq!(format!("{:.4} %", stats::max_drawdown(&curve).unwrap().depth * 100.0), "1.4257 %");
+    let pnl: Vec<f64> = trades.iter().map(|r| number(&r[11])).collect();
+    assert_eq!(pnl.iter().filter(|x| **x > 0.0).count(), 34);
+    assert!(stats::sharpe(&stats::returns(&curve)).unwrap() > 0.0 && stats::profit_factor(&pnl).unwrap() > 1.0);
 }

@@ -70,6 +70,16 @@ fn the_manifest_speaks_about_every_file() {
     assert_eq!(present, listed);
 }
 
+/// The calendar builds in tables of its own folder; they may not drift from these.
+#[test]
+fn the_calendar_reads_the_same_tables() {
+    for file in ["events.csv", "modes.csv"] {
+        let here = std::fs::read_to_string(folder().join(file)).unwrap();
+        let there = std::fs::read_to_string(folder().join("../crates/kobe-calendar/data").join(file)).unwrap();
+        assert!(here == there, "{file} differs from the one in crates/kobe-calendar/data");
+    }
+}
+
 /// A directory with copies of the embedded files.
 fn copy() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
