@@ -13,6 +13,7 @@ fn root() -> PathBuf {
 }
 
 /// Reads a file of the clone, unpacked.
+#[allow(clippy::disallowed_methods, reason = "a test may read; the crate itself may not")]
 pub fn text(path: &str) -> String {
     let bytes = std::fs::read(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
     let mut text = String::new();
