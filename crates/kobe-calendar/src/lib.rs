@@ -12,6 +12,8 @@
 //!
 //! Start at [`Market::bundled`] and [`Market::day`]; a new venue starts at `exchanges/` and the table in `exchange.rs`.
 
+#![deny(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types)]
+
 mod context;
 mod error;
 mod events;
