@@ -6,6 +6,8 @@
 //!
 //! Start at [`Desk::parse`] for the files, at [`Scheduler::step`] for the machine, at [`view`] for the questions an operator asks.
 
+#![deny(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types)]
+
 pub mod days;
 pub mod desk;
 pub mod judge;
