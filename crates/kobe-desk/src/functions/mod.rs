@@ -230,6 +230,11 @@ impl Function {
         self
     }
 
+    const fn built(mut self, work: fn(&Call<'_>) -> Outcome) -> Function {
+        self.run = Run::Built(work);
+        self
+    }
+
     const fn same_as(mut self, function: &'static str) -> Function {
         self.run = Run::SameAs(function);
         self

@@ -55,7 +55,7 @@ pub(super) struct Fields {
     pub tags: Option<(Vec<Tag>, Vec<Tag>)>,
     pub priority: Option<u8>,
     pub lane: Option<Lane>,
-    pub stage: Option<u8>,
+    pub stage: Option<Option<u8>>,
     pub right: Option<TradeRight>,
     pub timeout: Option<(SignedDuration, Range<usize>)>,
     pub retries: Option<u32>,
@@ -106,7 +106,7 @@ impl Fields {
                 }
                 "priority" => f.priority = priority(r, value),
                 "lane" => f.lane = r.word(key, value),
-                "stage" => f.stage = r.number(key, value, 0..=7).map(|n| n as u8),
+                "stage" => f.stage = stage(r, value),
                 "right" => f.right = r.word(key, value),
                 "timeout" => f.timeout = r.duration(key, value).map(|d| (d, span)),
                 "retries" => f.retries = r.number(key, value, 0..=10).map(|n| n as u32),
@@ -233,6 +233,14 @@ pub(super) fn priority(r: &mut Reader<'_>, value: &super::reader::Value<'_>) -> 
     };
     r.error(value.span(), format!("unknown priority `{text}`"), hint);
     None
+}
+
+/// Reads a stage: 0 to 7, or that there is none although the function has one.
+fn stage(r: &mut Reader<'_>, value: &super::reader::Value<'_>) -> Option<Option<u8>> {
+    match value.get_ref().as_str() {
+        Some("none") => Some(None),
+        _ => r.number("stage", value, 0..=7).map(|n| Some(n as u8)),
+    }
 }
 
 fn clock(r: &mut Reader<'_>, value: &super::reader::Value<'_>) -> Option<TaskClock> {

@@ -384,7 +384,7 @@ fn task(
         },
         on_holiday: said.on_holiday.unwrap_or(OnHoliday::Run),
         lane,
-        stage: said.stage.or(spec.and_then(|s| s.stage)),
+        stage: said.stage.unwrap_or(spec.and_then(|s| s.stage)),
         right,
         session_bound: said.session_bound.unwrap_or(spec.is_some_and(|s| s.session_bound)),
         heavy: said.heavy.unwrap_or(spec.is_some_and(|s| s.heavy)),

@@ -311,7 +311,7 @@ impl Scheduler {
             }
         }
         self.tasks[o.task.at()].live.push(id);
-        self.live.insert(id, Live { run, date, held: false, armed: false });
+        self.live.insert(id, Live { run, date, held: false, armed: false, deadline: None });
         id
     }
 

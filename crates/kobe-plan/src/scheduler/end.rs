@@ -22,6 +22,8 @@ impl Scheduler {
         let ix = self.live[&id].run.task;
         let task = self.desk.task(ix);
         self.queues.end(task.lane, task.heavy);
+        // The deadline belongs to the attempt: it must not stop the next one.
+        self.forget_deadline(id);
         self.settle(id, outcome);
     }
 
@@ -112,7 +114,6 @@ impl Scheduler {
         live.run.ended_at = Some(self.now);
         live.run.retry_at = None;
         self.held.remove(&id);
-        self.forget_timers(id, &live.run);
         let ix = live.run.task;
         self.tasks[ix.at()].live.retain(|other| *other != id);
         self.remember_end(&live.run);
@@ -128,11 +129,9 @@ impl Scheduler {
         }
     }
 
-    fn forget_timers(&mut self, id: RunId, run: &Run) {
-        let task = self.desk.task(run.task);
-        if let Some(started) = run.started_at {
-            // The common case by its key; anything else is dropped when it fires.
-            self.timers.remove(&(started + task.timeout, Timer::Deadline, id));
+    fn forget_deadline(&mut self, id: RunId) {
+        if let Some(at) = self.live.get_mut(&id).and_then(|l| l.deadline.take()) {
+            self.timers.remove(&(at, Timer::Deadline, id));
         }
     }
 

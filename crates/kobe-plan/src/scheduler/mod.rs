@@ -127,6 +127,8 @@ struct Live {
     held: bool,
     /// Stored as started, but its instant has not come.
     armed: bool,
+    /// When its attempt has used its time.
+    deadline: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Default)]

@@ -186,6 +186,7 @@ impl Scheduler {
         }
         self.queues.begin(lane, heavy);
         self.set_timer(deadline, Timer::Deadline, id);
+        self.live.get_mut(&id).expect("a run that is launched is live").deadline = Some(deadline);
         self.turn.starts.push(start);
     }
 }
