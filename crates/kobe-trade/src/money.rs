@@ -3,6 +3,7 @@
 //! Prices carry four places, cash amounts two; every rounding is half to even, quotients keep 28 significant digits, fees go up to the cent and shares
 //! go down to whole ones. Never an `f64` in a ledger: [`from_f64`] is the one door, for indicator values that become money. Start at [`price`].
 
+use kobe_quant::Px;
 use rust_decimal::RoundingStrategy::{MidpointNearestEven, ToNegativeInfinity, ToPositiveInfinity};
 use rust_decimal::prelude::ToPrimitive;
 
@@ -61,6 +62,11 @@ pub fn product(a: Decimal, b: Decimal) -> Option<Decimal> {
 /// Converts an indicator value, digit for digit up to 28; `None` for infinities, NaN and what no decimal can hold.
 pub fn from_f64(x: f64) -> Option<Decimal> {
     if x.is_finite() { Decimal::from_f64_retain(x) } else { None }
+}
+
+/// Converts a price of the bars, exactly.
+pub fn px(x: Px) -> Decimal {
+    Decimal::new(x.ticks(), 4)
 }
 
 /// Returns `n` shares (or any count) as a decimal.

@@ -44,6 +44,11 @@ impl Quote {
         Decimal::ZERO < self.bid && self.bid < self.ask
     }
 
+    /// Returns the limit of an entry at this quote: the ask and a tenth of a percent, to four places.
+    pub fn entry_limit(&self) -> Decimal {
+        money::price(self.ask * Decimal::new(1_001, 3))
+    }
+
     /// Returns the price in the middle.
     pub fn mid(&self) -> Decimal {
         (self.bid + self.ask) / Decimal::TWO

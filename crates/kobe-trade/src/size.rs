@@ -120,6 +120,12 @@ pub fn tier(score: f64) -> Decimal {
     if score >= 80.0 { Decimal::ONE } else { Decimal::new(8, 1) }
 }
 
+/// Returns the distance to the stop in cents, from the strategy's risk in dollars of the signal's bar; `split` is the ratio of a split since, or 1.
+/// `None` where the risk is no number.
+pub fn planned_distance(risk_dollars: f64, split: Decimal) -> Option<Decimal> {
+    money::ratio(money::from_f64(risk_dollars)?, split).map(money::cents)
+}
+
 /// Returns the distance to the stop that sizing uses: the strategy's own, or 5 % of the price where that is under a cent.
 pub fn stop_distance(risk: Decimal, price: Decimal) -> Decimal {
     let own = money::cents(risk);
