@@ -14,6 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TOPS = ("crates/", "docs/", "desk/", "data/", "tests/", "tools/", "examples/", ".ci/")
+# Pages whose paths lie inside other packages.
+ELSEWHERE = {"data/PROVENANCE.md"}
 SKIP = {"target", ".git", "state", "reports"}
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
@@ -59,7 +61,7 @@ def main() -> int:
                     missing.append(f"{name}:{i}: link to {target}: no such file")
                 elif anchor and there.suffix == ".md" and anchor not in anchors(there):
                     missing.append(f"{name}:{i}: link to {target}: no such heading")
-            for code in CODE.findall(line):
+            for code in [] if name.as_posix() in ELSEWHERE else CODE.findall(line):
                 if not code.startswith(TOPS) or re.search(r"[<>\s…]|\.\.\.", code) or "NNN" in code:
                     continue
                 for path in expand(code.split("::")[0].rstrip("/")):

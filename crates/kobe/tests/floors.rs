@@ -240,6 +240,23 @@ fn every_arrow_goes_down() {
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
+/// The page with the reason of every crate from outside.
+const REASONS: &str = "../../docs/decisions/013-dependencies.md";
+
+#[test]
+fn every_crate_from_outside_has_its_reason() {
+    let used: BTreeSet<String> = manifests()
+        .values()
+        .flat_map(arrows)
+        .map(|arrow| arrow.to)
+        .filter(|to| HOUSE.iter().all(|room| room.name != to))
+        .collect();
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(REASONS)).expect("the page is there");
+    let reasoned: BTreeSet<String> =
+        page.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned())).collect();
+    assert_eq!(used, reasoned, "left: crates in the manifests; right: crates in docs/decisions/013-dependencies.md");
+}
+
 #[test]
 fn a_wrong_arrow_is_seen() {
     let rows = [
