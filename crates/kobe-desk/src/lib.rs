@@ -1,11 +1,21 @@
 //! The functions of the desk: data, books, broker, reports.
+//!
+//! A function is a line in the table of its group ([`functions`]) and is called through [`DeskHandler`] with the desk's [`Services`]. Everything that may cost money goes
+//! through one choke ([`trading::choke`]). Whether the clock is real or virtual, the functions are the same.
 
+mod broker;
 pub mod call;
 pub mod data;
 pub mod functions;
 pub mod handler;
+mod host;
+pub mod kill;
 pub mod services;
+mod settle;
+pub mod trading;
 
+pub use broker::PaperBroker;
 pub use call::Call;
 pub use handler::DeskHandler;
-pub use services::Services;
+pub use host::{ReplayHost, SystemHost};
+pub use services::{Era, Services, Setup, Source};
