@@ -221,16 +221,17 @@ impl Fill {
         if self.total == 0 { None } else { money::ratio(self.notional, money::count(self.total)).map(money::price) }
     }
 
-    /// Returns what this report adds to an earlier one; shares must not have fallen.
-    fn since(&self, before: &Fill) -> Fill {
-        Fill {
-            total: self.total - before.total,
-            notional: self.notional - before.notional,
-            fees: self.fees - before.fees,
-        }
+    /// Returns what this report adds to an earlier one; `None` where the two contradict each other: fewer shares, more shares for no more dollars, or
+    /// fees that fell.
+    pub fn since(&self, before: &Fill) -> Option<Fill> {
+        let total = self.total.checked_sub(before.total)?;
+        let (notional, fees) = (self.notional - before.notional, self.fees - before.fees);
+        let sound = fees >= Decimal::ZERO && (notional > Decimal::ZERO || (total == 0 && notional == Decimal::ZERO));
+        sound.then_some(Fill { total, notional, fees })
     }
 
-    fn plus(&self, other: &Fill) -> Fill {
+    /// Returns both together.
+    pub fn plus(&self, other: &Fill) -> Fill {
         Fill { total: self.total + other.total, notional: self.notional + other.notional, fees: self.fees + other.fees }
     }
 }
@@ -340,6 +341,14 @@ pub enum OrderError {
         /// Shares asked for.
         qty: u64,
     },
+    /// A report of more shares for no more dollars, or of fees that fell.
+    #[error("{decision}: a report of {total} shares contradicts the one before")]
+    Contradiction {
+        /// The order.
+        decision: DecisionId,
+        /// Shares of the attempt after this fill.
+        total: u64,
+    },
     /// A report about an attempt that was never made.
     #[error("{decision}: no attempt is named {client}")]
     UnknownAttempt {
@@ -448,7 +457,9 @@ impl Order {
         if report.total <= before.total {
             return Ok(Progress { delta: Fill::default(), late: false });
         }
-        let delta = report.since(&before);
+        let Some(delta) = report.since(&before) else {
+            return Err(OrderError::Contradiction { decision, total: report.total });
+        };
         let (total, qty) = (self.filled().total + delta.total, self.ticket.qty);
         if total > qty {
             return Err(OrderError::Overfilled { decision, total, qty });
@@ -464,3 +475,6 @@ impl Order {
         Ok(Progress { delta, late })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,9 +71,11 @@ pub fn close(
     let mut facts = Vec::new();
     for position in book.positions() {
         let bar = bars.get(&position.symbol).ok_or_else(|| SettleError::NoBar(position.symbol.clone()))?;
-        let what = if exits::stopped(position, bar.low) && position.protective.is_some() {
+        let at_stop = position.protective.as_ref().filter(|_| exits::stopped(position, bar.low));
+        let what = if let Some(stop) = at_stop {
             let price = paper::stop_price(bar.open, position.stop);
-            What::StopFilled { position: position.id.clone(), fill: paper::sale(position.qty, price, fees, day)? }
+            let sale = paper::sale(stop.qty - stop.fill.total, price, fees, day)?;
+            What::StopFilled { position: position.id.clone(), fill: stop.fill.plus(&sale) }
         } else {
             match exits::decide(position.strategy, position.held + 1, bar.by_indicator) {
                 Some(reason) => What::ExitQueued { position: position.id.clone(), reason },

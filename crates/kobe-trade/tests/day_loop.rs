@@ -547,7 +547,7 @@ fn after_a_halt_nothing_is_sent_and_stops_still_fill() {
     for (what, halt, entries, last) in [
         ("in the entry window of a day that bought", "2012-05-02T10:05:00-04:00", 5, "2012-04-03 indicator"),
         ("half a minute before the exit row of a position", "2012-05-03T10:19:30-04:00", 6, "2012-05-03 indicator"),
-        ("more than a minute before it: the stop sells later", "2012-05-03T10:18:59-04:00", 6, "2012-05-17 stop"),
+        ("more than a minute before it: the stop sells later", "2012-05-03T10:18:59-04:00", 6, "2012-05-16 stop"),
     ] {
         let mut desk = Desk::new();
         desk.run(date(2012, 1, 1), date(2012, 12, 31), Some(new_york(halt)));

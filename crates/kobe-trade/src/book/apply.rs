@@ -333,12 +333,7 @@ impl Book {
         if fill.total > protective.qty {
             return Err(BookError::Short { position: id.clone(), held: protective.qty, sold: fill.total });
         }
-        let before = protective.fill;
-        let delta = Fill {
-            total: fill.total - before.total,
-            notional: fill.notional - before.notional,
-            fees: fill.fees - before.fees,
-        };
+        let delta = fill.since(&protective.fill).ok_or_else(|| BookError::Contradiction(id.clone()))?;
         self.sell(id, &delta, ExitReason::Stop, day, at)?;
         if let Ok(held) = self.position_mut(id)
             && let Some(protective) = &mut held.protective

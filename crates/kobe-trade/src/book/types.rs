@@ -246,6 +246,9 @@ pub enum BookError {
         /// Shares sold.
         sold: u64,
     },
+    /// A report of a stop that contradicts the one before.
+    #[error("{0}: what is reported of its stop contradicts the report before")]
+    Contradiction(PositionId),
     /// Cash would be negative.
     #[error("cash would be {0}")]
     Overdrawn(Decimal),
