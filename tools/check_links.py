@@ -4,7 +4,7 @@
     python3 tools/check_links.py        exit code 0: all found; 1: a list of what is missing
 
 Links to the web are not followed. A path in code counts when it begins with a directory of this repository and holds no placeholder (`<MIC>`);
-`*` and `{a,b}` are expanded. Writes nothing.
+`*` and `{a,b}` are expanded; `file::name` asks that the file holds the name. Writes nothing.
 """
 
 import re
@@ -64,9 +64,13 @@ def main() -> int:
             for code in [] if name.as_posix() in ELSEWHERE else CODE.findall(line):
                 if not code.startswith(TOPS) or re.search(r"[<>\s…]|\.\.\.", code) or "NNN" in code:
                     continue
-                for path in expand(code.split("::")[0].rstrip("/")):
-                    if not any(ROOT.glob(path)):
+                file, _, item = code.partition("::")
+                for path in expand(file.rstrip("/")):
+                    found = list(ROOT.glob(path))
+                    if not found:
                         missing.append(f"{name}:{i}: `{path}` does not exist")
+                    elif item and not any(re.search(rf"\b{re.escape(item)}\b", f.read_text(encoding="utf-8")) for f in found):
+                        missing.append(f"{name}:{i}: `{path}` holds no `{item}`")
     print("\n".join(missing) if missing else f"{len(pages())} pages: every link and path was found")
     return 1 if missing else 0
 
