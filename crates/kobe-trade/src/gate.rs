@@ -3,10 +3,11 @@
 //! Three questions, in this order. [`judge_entry`] and [`judge_exit`] answer a case with every check they made; the first refusal is the reason. What is
 //! admitted becomes a [`Ticket`], which the books store as an intent. Then, immediately before the send, [`permit`] asks again what may have changed
 //! meanwhile (kill switch, zone, limits) about an intent that is stored, and only it can make a [`Permit`]; the broker takes nothing else. The list of the
-//! entry gates is the table of `gate/entry.rs`. Reads no clock and no file: the caller brings the readings. Start at [`judge_entry`].
+//! entry gates is the table of `gate/table.rs`. Reads no clock and no file: the caller brings the readings. Start at [`judge_entry`].
 
 mod entry;
 mod permit;
+mod table;
 
 pub use entry::{EntryGate, entry_gates, judge_entry};
 pub use permit::{Permit, Refused, SendCase, permit};

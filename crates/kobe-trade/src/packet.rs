@@ -308,3 +308,6 @@ fn reason(inputs: &Inputs, judgement: &Judgement) -> String {
         (None, Inputs::Entry(_), None) => "pass".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,3 +95,6 @@ pub fn close(
     facts.push(Fact::new(at, day, What::DayClosed { marks, equity }));
     Ok(Settled { facts, equity, breach })
 }
+
+#[cfg(test)]
+mod tests;

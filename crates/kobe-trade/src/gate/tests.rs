@@ -237,7 +237,6 @@ pub(super) const HARMS: &[Harm] = harms![
     "size", "size_unknown", |c| c.size = unknown();
     "size", "size_unknown", |c| sized(c).equity = d("0");
     "size", "no_shares:size", |c| sized(c).factors = vec![("drift".into(), d("0"))];
-    "size", "no_shares:day_budget", |c| (sized(c).used_today, sized(c).equity) = (d("45000"), d("1000000"));
     "size", "no_shares:day_20pct", |c| sized(c).used_today = d("19950");
     "size", "no_shares:open_40pct", |c| sized(c).open = d("39950");
     "size", "no_shares:adv_1pct", |c| sized(c).adv_shares = Figure(99.0);
