@@ -1,1 +1,33 @@
-//! To be written.
+//! Where rows stay: runs and books in one database.
+//!
+//! [`SqliteStore`] and [`SqliteBooks`] keep the rows of the engine and the facts of the desk in `STATE/kobe.db`: one writing thread, one durable transaction for what belongs
+//! together, one instance a directory. [`MemoryStore`] and [`MemoryBooks`] obey the same rules without a disk, for a desk that lives in virtual time. [`Reader`] answers
+//! commands and the web while another process writes; [`add_wish`] is how they ask for something. [`StateFiles`] shows the state as JSON files, written after the commit and
+//! never read back.
+//!
+//! The rules: acknowledged means durable · what is over never changes · a slot has one run, a decision one intent · the first fault of the disk ends all writing · a damaged
+//! file is never written to. One suite of tests holds for every store (`tests/conformance.rs`). Start at [`SqliteStore::open`].
+
+mod books;
+mod fault;
+mod ledger;
+mod lock;
+mod memory;
+mod open;
+mod reader;
+mod rows;
+mod schema;
+mod sqlite;
+mod ulid;
+mod wish;
+mod work;
+mod writer;
+
+pub use books::SqliteBooks;
+pub use lock::{Holder, holder};
+pub use memory::{FactHook, MemoryBooks, MemoryStore};
+pub use open::state_directory;
+pub use reader::{Reader, RunFilter};
+pub use rows::{About, ArtifactRow, CountRow, CursorRow, OrderRow, PacketRow, RunRow, WishRow};
+pub use sqlite::{OpenError, Opening, SqliteStore};
+pub use wish::{WishError, add_wish, wish_text};

@@ -1,0 +1,191 @@
+//! Opening: from a directory to a connection, without harming what is there.
+//!
+//! Rule: a database appears under its name only when it is complete, so an empty or headless `kobe.db` is always damage and never a beginning. What is damaged is left as it
+//! is: not repaired, not checkpointed, not removed. Start at [`prepare`], for readers at [`read_only`].
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Read as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kobe_engine::StoreError;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::fault::{BUSY_MS, damaged, database_path, io_error, store_error};
+use crate::schema;
+
+/// A database no larger than this is read through at every start; of a larger one only what recovery needs. `Reader::quick_check` reads all of it.
+const CHECKED_AT_START: u64 = 32 << 20;
+
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// Makes the state directory, if it is not there, for its owner alone.
+///
+/// # Errors
+/// [`StoreError::Io`] or [`StoreError::Full`].
+pub fn state_directory(state: &Path) -> Result<(), StoreError> {
+    if state.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(state).map_err(|e| io_error(state, &e))
+}
+
+/// Returns the connection of the writer: the database is there, whole as far as can be told quickly, and has the schema of this build.
+pub(crate) fn prepare(state: &Path, build: &str, now: Timestamp) -> Result<Connection, StoreError> {
+    let path = database_path(state);
+    if !is_there(&path)? {
+        create(state, &path, build, now)?;
+    }
+    let mut conn = read_write(&path)?;
+    // Whatever is found wrong from here on: closing must not touch the file.
+    let on = |e: rusqlite::Error| store_error(&path, &e);
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(on)?;
+    schema::migrate(&mut conn, &path, build, now)?;
+    let size = fs::metadata(&path).map_err(|e| io_error(&path, &e))?.len();
+    if size <= CHECKED_AT_START {
+        quick_check(&conn, &path)?;
+    }
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(on)?;
+    Ok(conn)
+}
+
+/// Reads every page of a database and tells what is wrong with the first bad one.
+pub(crate) fn quick_check(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0)).map_err(|e| store_error(path, &e))?;
+    if found == "ok" { Ok(()) } else { Err(damaged(path, found.trim())) }
+}
+
+/// Returns a connection that writes, to a database that is there.
+pub(crate) fn read_write(path: &Path) -> Result<Connection, StoreError> {
+    let on = |e: rusqlite::Error| store_error(path, &e);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(on)?;
+    common(&conn).map_err(on)?;
+    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).map_err(on)?;
+    if mode != "wal" {
+        return Err(StoreError::Io(format!(
+            "{}: this file system gives no shared memory for a write-ahead log; put the state on a local disk",
+            path.display()
+        )));
+    }
+    conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON")
+        .map_err(on)?;
+    Ok(conn)
+}
+
+/// Returns a connection that only reads, or nothing when there is no database yet.
+pub(crate) fn read_only(state: &Path) -> Result<Option<(Connection, PathBuf)>, StoreError> {
+    let path = database_path(state);
+    if !is_there(&path)? {
+        return Ok(None);
+    }
+    let on = |e: rusqlite::Error| store_error(&path, &e);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let try_open = |path: &Path, flags: OpenFlags| -> rusqlite::Result<Connection> {
+        let conn = Connection::open_with_flags(path, flags)?;
+        common(&conn)?;
+        conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get::<_, i64>(0))?;
+        Ok(conn)
+    };
+    let conn = match try_open(&path, flags) {
+        Ok(conn) => conn,
+        Err(error) => {
+            // In a directory without the right to write, a log that is not there cannot be made. A database without a log can be read as it is.
+            let cannot = matches!(
+                error.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)
+            );
+            if !cannot || log_size(&path)? > 0 {
+                return Err(on(error));
+            }
+            let escaped = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+            let uri = PathBuf::from(format!("file:{escaped}?immutable=1"));
+            try_open(&uri, flags | OpenFlags::SQLITE_OPEN_URI).map_err(on)?
+        }
+    };
+    if schema::check(&conn, &path)? == 0 {
+        return Err(damaged(&path, "it has no schema"));
+    }
+    Ok(Some((conn, path)))
+}
+
+fn common(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(Duration::from_millis(BUSY_MS))?;
+    conn.set_prepared_statement_cache_capacity(64);
+    conn.execute_batch("PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -4000")
+}
+
+/// Tells whether a database is there; something that is there and cannot be one is damage.
+fn is_there(path: &Path) -> Result<bool, StoreError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return if log_size(path)? > 0 {
+                Err(damaged(path, "it is gone, but its log (-wal) is there"))
+            } else {
+                Ok(false)
+            };
+        }
+        Err(error) => return Err(io_error(path, &error)),
+    };
+    if !file.metadata().map_err(|e| io_error(path, &e))?.is_file() {
+        return Err(damaged(path, "it is no file"));
+    }
+    let mut header = Vec::with_capacity(100);
+    file.by_ref().take(100).read_to_end(&mut header).map_err(|e| io_error(path, &e))?;
+    if header.len() < 100 {
+        return Err(damaged(path, &format!("it is cut to {} bytes", header.len())));
+    }
+    if header[..16] != *MAGIC {
+        return Err(damaged(path, "it does not begin like a database"));
+    }
+    let application = i32::from_be_bytes([header[68], header[69], header[70], header[71]]);
+    if application != schema::APPLICATION_ID {
+        return Err(damaged(path, &format!("it is the database of another program (application id {application:#x})")));
+    }
+    Ok(true)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn log_size(path: &Path) -> Result<u64, StoreError> {
+    let log = beside(path, "-wal");
+    match fs::metadata(&log) {
+        Ok(meta) => Ok(meta.len()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(io_error(&log, &error)),
+    }
+}
+
+/// Makes a database under another name and gives it its own when it is complete. The caller holds the lock of the directory.
+fn create(state: &Path, path: &Path, build: &str, now: Timestamp) -> Result<(), StoreError> {
+    let fresh = beside(path, ".new");
+    for suffix in ["", "-journal", "-wal", "-shm"] {
+        let left = beside(&fresh, suffix);
+        match fs::remove_file(&left) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io_error(&left, &error)),
+            _ => {}
+        }
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).map_err(|e| io_error(&fresh, &e))?;
+    let on = |e: rusqlite::Error| store_error(&fresh, &e);
+    let mut conn =
+        Connection::open_with_flags(&fresh, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(on)?;
+    conn.execute_batch("PRAGMA synchronous = FULL").map_err(on)?;
+    schema::migrate(&mut conn, &fresh, build, now)?;
+    conn.execute("INSERT INTO meta (key, value) VALUES ('created_us', ?1)", [now.as_microsecond().to_string()])
+        .map_err(on)?;
+    let _mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).map_err(on)?;
+    conn.close().map_err(|(_, e)| on(e))?;
+    fs::set_permissions(&fresh, fs::Permissions::from_mode(0o600)).map_err(|e| io_error(&fresh, &e))?;
+    fs::rename(&fresh, path).map_err(|e| io_error(path, &e))?;
+    File::open(state).and_then(|d| d.sync_all()).map_err(|e| io_error(state, &e))
+}

@@ -1,0 +1,294 @@
+//! SQLite: rows of runs in `STATE/kobe.db`.
+//!
+//! Rule: one instance a directory, one thread that writes, everything of one turn in one durable transaction. Readers use connections of their own and are never waited for.
+//! Start at [`SqliteStore::open`].
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use kobe_engine::{Batch, Store, StoreError, Wish};
+use kobe_plan::scheduler::{Recovered, RecoveredCursor};
+use kobe_plan::{Change, Desk, Slot};
+use rusqlite::Connection;
+
+use crate::books::SqliteBooks;
+use crate::fault::{Refusal, damaged, database_path, store_error};
+use crate::lock::{Holder, InstanceLock, LockError};
+use crate::rows::{RUN_COLUMNS, RunWrite, instant, maybe_instant, run_row, unsigned};
+use crate::work::{Memory, OpenedWrite, TurnWrite, Work, Write};
+use crate::writer::Writer;
+use crate::{open, ulid};
+
+/// What an instance says of itself when it opens a database; it goes with every configuration that rows are written under.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening<'a> {
+    /// The present instant.
+    pub now: Timestamp,
+    /// Which build writes.
+    pub build: &'a str,
+    /// Version of the market calendar.
+    pub calendar: &'a str,
+    /// Version of the time zone data.
+    pub tzdb: &'a str,
+}
+
+/// Why a state directory cannot be opened for writing.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another instance has it.
+    #[error("{} is held by {}", state.display(), holder.as_ref().map_or_else(|| String::from("another instance"), ToString::to_string))]
+    Held {
+        /// The directory.
+        state: PathBuf,
+        /// Who holds it; unknown for the instant in which it is being taken.
+        holder: Option<Holder>,
+    },
+    /// It cannot be read or written, or what is there is damaged or too new.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What everything that writes shares.
+#[derive(Debug)]
+pub(crate) struct Core {
+    // Fields are dropped in this order: the database is closed before the lock falls.
+    pub writer: Writer,
+    pub state: PathBuf,
+    _lock: InstanceLock,
+}
+
+impl Core {
+    pub(crate) fn path(&self) -> PathBuf {
+        database_path(&self.state)
+    }
+
+    /// Opens a connection that only reads.
+    pub(crate) fn reader(&self) -> Result<Connection, StoreError> {
+        let (conn, _) = open::read_only(&self.state)?.ok_or_else(|| damaged(&self.path(), "it is gone"))?;
+        Ok(conn)
+    }
+
+    /// Reads, unless a fault has ended everything; a fault met here ends everything.
+    pub(crate) fn read<T>(&self, ask: impl FnOnce() -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        self.writer.whole()?;
+        ask().map_err(|e| self.writer.met(store_error(&self.path(), &e)))
+    }
+}
+
+/// Rows of runs in SQLite. The database is closed and the lock falls when this and every [`SqliteBooks`] of it are gone.
+#[derive(Debug)]
+pub struct SqliteStore {
+    core: Arc<Core>,
+    reader: Connection,
+    desk: Known,
+    /// `data_version` at which there was no open wish.
+    no_wish_at: Option<i64>,
+}
+
+impl SqliteStore {
+    /// Opens the database of a state directory, making both where they are not there.
+    ///
+    /// # Errors
+    /// [`OpenError::Held`] when another instance has the directory; [`StoreError::Corrupt`] and [`StoreError::Newer`] when what is there is damaged or was written by a
+    /// newer Kobe, and it is left as it is; [`StoreError::Io`], [`StoreError::Full`] and [`StoreError::Busy`] as they say.
+    pub fn open(state: &Path, opening: &Opening<'_>) -> Result<SqliteStore, OpenError> {
+        open::state_directory(state)?;
+        let lock = InstanceLock::take(state, opening.now).map_err(|e| match e {
+            LockError::Held(holder) => OpenError::Held { state: state.to_owned(), holder },
+            LockError::Store(error) => OpenError::Store(error),
+        })?;
+        let conn = open::prepare(state, opening.build, opening.now)?;
+        let memory = Memory::new(opening.build, opening.calendar, opening.tzdb);
+        let writer = Writer::start(conn, &database_path(state), memory)?;
+        let core = Arc::new(Core { writer, state: state.to_owned(), _lock: lock });
+        let opened = OpenedWrite { at_us: opening.now.as_microsecond(), build: opening.build.to_owned() };
+        core.writer.call(Work::Opened(opened)).map_err(Refusal::into_store)?;
+        let reader = core.reader()?;
+        Ok(SqliteStore { core, reader, desk: Known::default(), no_wish_at: None })
+    }
+
+    /// Opens the books in the same database: reads all facts, verifies their chain, and folds them.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when the chain is broken or a fact cannot be.
+    pub fn books(&self) -> Result<SqliteBooks, StoreError> {
+        SqliteBooks::open(Arc::clone(&self.core))
+    }
+
+    /// Returns the state directory.
+    pub fn state(&self) -> &Path {
+        &self.core.state
+    }
+
+    fn ask_recovered(&self) -> rusqlite::Result<(Vec<RecoveredCursor>, Vec<crate::rows::RunRow>, u64)> {
+        let cursors = self
+            .reader
+            .prepare_cached("SELECT task, planned_to_us, turns, last_turn_us FROM cursors")?
+            .query_map([], |r| {
+                Ok(RecoveredCursor {
+                    task: r.get(0)?,
+                    planned_to: instant(r, 1)?,
+                    turns: unsigned(r, 2)?,
+                    last_turn: maybe_instant(r, 3)?,
+                })
+            })?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        let sql = format!(
+            "SELECT {RUN_COLUMNS} FROM runs r JOIN configs c ON c.id = r.config WHERE r.state IN ('pending', 'running') ORDER BY r.id"
+        );
+        let live = self.reader.prepare(&sql)?.query_map([], run_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+        let newest: Option<i64> = self.reader.query_row("SELECT max(id) FROM runs", [], |r| r.get(0))?;
+        Ok((cursors, live, newest.unwrap_or(0) as u64 + 1))
+    }
+
+    fn ask_wishes(reader: &Connection) -> rusqlite::Result<Vec<Wish>> {
+        reader
+            .prepare_cached("SELECT id, task, reason FROM wishes WHERE done_us IS NULL ORDER BY id")?
+            .query_map([], |r| {
+                let id: String = r.get(0)?;
+                let id = ulid::parse(&id).ok_or_else(|| {
+                    let why = format!("`{id}` is no ULID");
+                    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, why.into())
+                })?;
+                Ok(Wish { id, task: r.get(1)?, reason: r.get(2)? })
+            })?
+            .collect()
+    }
+}
+
+impl Store for SqliteStore {
+    fn recover(&mut self) -> Result<Recovered, StoreError> {
+        let (cursors, live, next_run) = self.core.read(|| self.ask_recovered())?;
+        let live = live.into_iter().map(crate::rows::RunRow::recovered).collect::<Result<Vec<_>, _>>();
+        let live = live.map_err(|why| self.core.writer.met(damaged(&self.core.path(), &why)))?;
+        Ok(Recovered { cursors, live, next_run })
+    }
+
+    fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
+        self.core.writer.whole()?;
+        let turn = self.desk.turn(batch)?;
+        self.core.writer.call(Work::Turn(turn)).map_err(Refusal::into_store)
+    }
+
+    fn wishes(&mut self) -> Result<Vec<Wish>, StoreError> {
+        let reader = &self.reader;
+        let seen =
+            self.core.read(|| reader.prepare_cached("PRAGMA data_version")?.query_row([], |r| r.get::<_, i64>(0)))?;
+        if self.no_wish_at == Some(seen) {
+            return Ok(Vec::new());
+        }
+        let wishes = self.core.read(|| SqliteStore::ask_wishes(reader))?;
+        self.no_wish_at = wishes.is_empty().then_some(seen);
+        Ok(wishes)
+    }
+}
+
+/// What is known of the desk of the latest batch: shared names, its zone, the day last looked at.
+#[derive(Debug, Default)]
+struct Known {
+    config: Option<Arc<str>>,
+    names: Vec<Arc<str>>,
+    zone: Option<TimeZone>,
+    /// A date, its text, and the instants between which it is that date.
+    day: Option<(Timestamp, Timestamp, String)>,
+}
+
+impl Known {
+    /// Turns a batch into rows. Of several rows of one run the last stands for all.
+    fn turn(&mut self, batch: &Batch<'_>) -> Result<TurnWrite, StoreError> {
+        self.learn(batch.desk)?;
+        let config = self.config.clone().expect("learned above");
+        let mut writes: Vec<Write> = Vec::with_capacity(batch.changes.len());
+        let mut places: std::collections::BTreeMap<u64, usize> = std::collections::BTreeMap::new();
+        for change in batch.changes {
+            let write = match change {
+                Change::Run(run) => {
+                    let task = Arc::clone(&self.names[run.task.at()]);
+                    let date = self.date(run.slot, run.due);
+                    let new = RunWrite::new(run, task, date);
+                    if let Some(place) = places.get(&new.id) {
+                        let Write::Run(old) = &mut writes[*place] else { unreachable!("places are of runs") };
+                        if old.state.is_terminal()
+                            || old.task != new.task
+                            || old.slot != new.slot
+                            || old.attempt > new.attempt + 1
+                        {
+                            return Err(StoreError::Conflict(crate::work::contradiction(
+                                old.id,
+                                [&old.task, &old.slot, old.state.word()],
+                                old.attempt,
+                                [&new.task, &new.slot, new.state.word()],
+                                new.attempt,
+                            )));
+                        }
+                        *old = new;
+                        continue;
+                    }
+                    places.insert(new.id, writes.len());
+                    Write::Run(new)
+                }
+                Change::Cursor(cursor) => {
+                    let new = Write::Cursor {
+                        task: Arc::clone(&self.names[cursor.task.at()]),
+                        planned_to_us: cursor.planned_to.as_microsecond(),
+                        turns: cursor.turns,
+                        last_turn_us: cursor.last_turn.map(Timestamp::as_microsecond),
+                    };
+                    let Write::Cursor { task, .. } = &new else { unreachable!("made above") };
+                    let same = |w: &&mut Write| matches!(w, Write::Cursor { task: t, .. } if Arc::ptr_eq(t, task));
+                    if batch.changes.len() <= 64
+                        && let Some(old) = writes.iter_mut().find(same)
+                    {
+                        *old = new;
+                        continue;
+                    }
+                    new
+                }
+                Change::WishDone { id, note } => Write::WishDone { id: *id, note: note.clone() },
+                Change::Orphan { id, at } => Write::Orphan { id: id.0, at_us: at.as_microsecond() },
+            };
+            writes.push(write);
+        }
+        Ok(TurnWrite { config, at_us: batch.at.as_microsecond(), writes })
+    }
+
+    fn learn(&mut self, desk: &Desk) -> Result<(), StoreError> {
+        if self.config.as_deref() == Some(desk.hash.as_str()) && self.names.len() == desk.tasks.len() {
+            return Ok(());
+        }
+        let zone = TimeZone::get(&desk.zone)
+            .map_err(|e| StoreError::Conflict(format!("the desk's zone {} is unknown: {e}", desk.zone)))?;
+        self.config = Some(Arc::from(desk.hash.as_str()));
+        self.names = desk.tasks.iter().map(|t| Arc::from(t.name.as_str())).collect();
+        self.zone = Some(zone);
+        self.day = None;
+        Ok(())
+    }
+
+    /// Returns the date a slot belongs to, as text.
+    fn date(&mut self, slot: Slot, due: Timestamp) -> String {
+        match slot {
+            Slot::Wall { at, .. } => at.date().to_string(),
+            Slot::Session { date, .. } => date.to_string(),
+            Slot::Interval { .. } | Slot::Cooldown { .. } | Slot::Manual { .. } => {
+                if let Some((from, to, text)) = &self.day
+                    && *from <= due
+                    && due < *to
+                {
+                    return text.clone();
+                }
+                let zone = self.zone.clone().expect("learned before");
+                let local = due.to_zoned_datetime(zone.clone());
+                let text = local.date().to_string();
+                let midnight = |date: Date| date.to_zoned_datetime(zone.clone()).map(|z| z.timestamp());
+                if let (Ok(from), Ok(Ok(to))) = (midnight(local.date()), local.date().tomorrow().map(midnight)) {
+                    self.day = Some((from, to, text.clone()));
+                }
+                text
+            }
+        }
+    }
+}
