@@ -29,8 +29,11 @@ impl Handler for DeskHandler {
         };
         match work {
             functions::Run::Built(function) => {
-                if let Err(e) = self.services.settle_until(attempt.now) {
-                    return Outcome::Error(format!("the books could not be brought to this instant: {e}").into());
+                match self.services.settle_until(attempt.now) {
+                    Ok(()) => self.services.unblock("settlement"),
+                    Err(e) if self.services.is_replay() => return Outcome::Error(format!("the books could not be settled: {e}").into()),
+                    // Today's bars may simply not be there: nothing is opened until they are, and everything else goes on.
+                    Err(e) => self.services.block("settlement", e),
                 }
                 let date = self.services.market().date_of(attempt.now);
                 function(&Call { desk: &self.services, attempt, stop, now: attempt.now, date })
