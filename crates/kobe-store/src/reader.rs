@@ -11,6 +11,7 @@ use kobe_plan::{Reason, State};
 use kobe_trade::book::Book;
 use kobe_trade::chain::{Block, Fault as Break, Head};
 use kobe_trade::fact::{Fact, What};
+use kobe_trade::money::Decimal;
 use kobe_trade::packet::Packet;
 use kobe_trade::ports::Artifact;
 use rusqlite::types::Value;
@@ -21,6 +22,7 @@ use crate::rows::{
     About, ArtifactRow, CountRow, CursorRow, OrderRow, PacketRow, RUN_COLUMNS, RunRow, WishRow, instant, maybe_instant,
     maybe_word, run_row, unsigned, word,
 };
+use crate::state_files::number;
 use crate::{ledger, open, ulid};
 
 /// A connection that only reads.
@@ -251,8 +253,19 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn orders(&self, limit: usize) -> Result<Vec<OrderRow>, StoreError> {
-        let sql = "SELECT decision_id, idempotency_key, created_at, state, broker_order_id, payload_hash FROM idempotency ORDER BY created_at DESC, decision_id LIMIT ?1";
-        self.list(sql, [i64::try_from(limit).unwrap_or(i64::MAX)], |r| {
+        self.list_orders("DESC", limit)
+    }
+
+    pub(crate) fn orders_oldest_first(&self) -> Result<Vec<OrderRow>, StoreError> {
+        self.list_orders("ASC", usize::MAX)
+    }
+
+    fn list_orders(&self, direction: &str, limit: usize) -> Result<Vec<OrderRow>, StoreError> {
+        let sql = format!(
+            "SELECT decision_id, idempotency_key, created_at, state, broker_order_id, payload_hash FROM idempotency \
+             ORDER BY created_at {direction}, decision_id LIMIT ?1"
+        );
+        self.list(&sql, [i64::try_from(limit).unwrap_or(i64::MAX)], |r| {
             Ok(OrderRow {
                 decision_id: r.get(0)?,
                 idempotency_key: r.get(1)?,
@@ -262,6 +275,24 @@ impl Reader {
                 payload_hash: r.get(5)?,
             })
         })
+    }
+
+    /// Returns the newest day's budget as its export shows it, if there was one.
+    pub(crate) fn budget(&self) -> Result<Option<serde_json::Value>, StoreError> {
+        let sql = "SELECT date, mode, committed, reserved, entries, per_day, per_order FROM budget ORDER BY date DESC LIMIT 1";
+        let rows = self.list(sql, [], |r| {
+            let dollars = |column: usize| word::<Decimal>(r, column).map(number);
+            Ok(serde_json::json!({
+                "date": r.get::<_, String>(0)?,
+                "mode": r.get::<_, String>(1)?,
+                "committed": dollars(2)?,
+                "reserved": dollars(3)?,
+                "entries": r.get::<_, i64>(4)?,
+                "limit": dollars(5)?,
+                "per_order": dollars(6)?,
+            }))
+        })?;
+        Ok(rows.into_iter().next())
     }
 
     /// Returns decision packets without their content, newest first; of one date, if one is given.

@@ -1,0 +1,169 @@
+//! What the rows of runs say about each task, kept up to date by reading only what may have changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use kobe_calendar::Market;
+use kobe_engine::StoreError;
+use kobe_plan::trigger::Trigger;
+use kobe_plan::{Desk, State};
+use serde_json::{Map, Value, json};
+
+use super::heartbeat::object;
+use crate::{Reader, RunRow};
+
+/// Rows read at a time.
+const PAGE: usize = 4_096;
+
+/// Dates of which every run is shown.
+const DATES_SHOWN: usize = 2;
+
+/// All that is known of runs so far.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    /// Every run below this number is over and counted.
+    settled: u64,
+    /// Runs from there on that are counted already.
+    counted: BTreeSet<u64>,
+    tasks: BTreeMap<String, TaskSeen>,
+    /// What became of each run, by date.
+    days: BTreeMap<Date, BTreeMap<String, String>>,
+    last_started: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+struct TaskSeen {
+    /// Number, state and attempts of the newest run.
+    newest: Option<(u64, State, u32)>,
+    last_started: Option<Timestamp>,
+    /// Runs that were executed and came to an end.
+    executed: u64,
+    last_error: Option<String>,
+    last_result: Option<(String, String)>,
+}
+
+impl Runs {
+    /// Reads the runs that may have changed since the last time.
+    pub(super) fn read(&mut self, reader: &Reader, market: &Market) -> Result<(), StoreError> {
+        let mut from = self.settled;
+        let mut settled = None;
+        loop {
+            let page = reader.runs_from(from, PAGE)?;
+            let Some(last) = page.last().map(|run| run.id) else { break };
+            for run in &page {
+                if !run.state.is_terminal() && settled.is_none() {
+                    settled = Some(run.id);
+                }
+                self.see(run, market);
+            }
+            from = last + 1;
+        }
+        self.settled = settled.unwrap_or(from);
+        self.counted = self.counted.split_off(&self.settled);
+        while self.days.len() > DATES_SHOWN {
+            self.days.pop_first();
+        }
+        Ok(())
+    }
+
+    fn see(&mut self, run: &RunRow, market: &Market) {
+        let seen = self.tasks.entry(run.task.clone()).or_default();
+        if seen.newest.is_none_or(|(id, ..)| id <= run.id) {
+            seen.newest = Some((run.id, run.state, run.attempt));
+        }
+        let begun = run.started_at.filter(|_| run.attempt > 0);
+        seen.last_started = seen.last_started.max(begun);
+        self.last_started = self.last_started.max(begun);
+        if run.state.is_terminal() && self.counted.insert(run.id) && run.attempt > 0 {
+            seen.executed += 1;
+        }
+        if let Some(outcome) = &run.outcome {
+            if matches!(outcome.as_str(), "error" | "timed_out" | "lost") {
+                let said = if run.note.is_empty() { outcome } else { &run.note };
+                seen.last_error = Some(said.clone());
+            }
+            seen.last_result = Some((outcome.clone(), run.note.clone()));
+        }
+        let oldest_shown = self.days.keys().rev().nth(DATES_SHOWN - 1).copied();
+        if oldest_shown.is_none_or(|date| date <= run.slot_date) {
+            let time = market.local(run.due).strftime("%H:%M");
+            let word = match (run.state, run.reason, &run.outcome) {
+                (State::Completed, _, Some(outcome)) => outcome.clone(),
+                (State::Skipped, Some(reason), _) => format!("skipped({reason})"),
+                (state, ..) => state.to_string(),
+            };
+            let key = format!("{}|{time}|{}", run.slot_date, run.task);
+            self.days.entry(run.slot_date).or_default().insert(key, word);
+        }
+    }
+
+    pub(super) fn last_started(&self) -> Option<Timestamp> {
+        self.last_started
+    }
+
+    /// Returns what `scheduler_state.json` shows.
+    pub(super) fn scheduler_state(
+        &self,
+        desk: &Desk,
+        local: &dyn Fn(Timestamp) -> String,
+        at: Timestamp,
+    ) -> Map<String, Value> {
+        let last: Map<String, Value> = self
+            .tasks
+            .iter()
+            .filter_map(|(task, seen)| Some((task.clone(), Value::String(local(seen.last_started?)))))
+            .collect();
+        let runs: Map<String, Value> =
+            self.days.values().flatten().map(|(key, word)| (key.clone(), Value::String(word.clone()))).collect();
+        let recurring = desk.tasks.iter().filter(|task| task.is_cooldown()).count();
+        object(json!({
+            "last_execution": last,
+            "total_tasks": desk.tasks.len() - recurring,
+            "recurring_tasks": recurring,
+            "runs": runs,
+            "updated_at": local(at),
+        }))
+    }
+
+    /// Returns what `task_queue.json` shows: the tasks that are driven by phase and mode.
+    pub(super) fn task_queue(
+        &self,
+        desk: &Desk,
+        local: &dyn Fn(Timestamp) -> String,
+        at: Timestamp,
+    ) -> Map<String, Value> {
+        let none = TaskSeen::default();
+        let tasks = desk.tasks.iter().filter_map(|task| {
+            let cooldown = task.firings.iter().find_map(|firing| match &firing.trigger {
+                Trigger::Cooldown(period) => Some(period.as_secs()),
+                _ => None,
+            })?;
+            let seen = self.tasks.get(&task.name).unwrap_or(&none);
+            let (status, attempt) = seen.newest.map_or((State::Pending, 0), |(_, state, attempt)| (state, attempt));
+            let minutes = if cooldown % 60 == 0 { json!(cooldown / 60) } else { json!(cooldown as f64 / 60.0) };
+            let words = |list: Vec<String>| Value::from(list);
+            Some(json!({
+                "id": task.name,
+                "name": task.name,
+                "category": task.lane,
+                "priority": task.priority(),
+                "description": task.does,
+                "handler": task.function(),
+                "params": task.args,
+                "scheduled_time": null,
+                "valid_phases": words(task.filter.phases.iter().map(ToString::to_string).collect()),
+                "valid_modes": words(task.filter.modes.iter().map(ToString::to_string).collect()),
+                "cooldown_minutes": minutes,
+                "status": status,
+                "last_run": seen.last_started.map(local),
+                "run_count": seen.executed,
+                "recurring": true,
+                "retry_count": attempt.saturating_sub(1),
+                "last_error": seen.last_error,
+                "last_result": seen.last_result.as_ref().map(|(outcome, note)| json!({"outcome": outcome, "note": note})),
+            }))
+        });
+        object(json!({ "updated_at": local(at), "tasks": tasks.collect::<Vec<_>>() }))
+    }
+}
