@@ -186,7 +186,7 @@ impl Scheduler {
             match input {
                 Input::Ended { run, attempt, outcome } => self.ended(run, attempt, outcome),
                 Input::RunNow { id, task } => self.run_now(id, task),
-                Input::Drain => self.draining = true,
+                Input::Drain => self.drain(),
             }
         }
         if !self.draining {
@@ -244,6 +244,20 @@ impl Scheduler {
         match (due, timer) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
+        }
+    }
+
+    /// From now on nothing starts. What was stored as started ahead of its instant has not begun: it waits again, so that a restart does not take it for lost.
+    fn drain(&mut self) {
+        self.draining = true;
+        let armed: Vec<RunId> = self.live.iter().filter(|(_, l)| l.armed).map(|(id, _)| *id).collect();
+        for id in armed {
+            let live = self.live.get_mut(&id).expect("just found");
+            live.armed = false;
+            live.run.state = State::Pending;
+            live.run.attempt -= 1;
+            live.run.started_at = None;
+            self.store_run(id);
         }
     }
 

@@ -379,6 +379,15 @@ fn an_armed_start_that_was_never_made_is_planned_again_after_a_crash() {
 }
 
 #[test]
+fn an_armed_start_waits_again_when_the_engine_is_told_to_stop() {
+    let mut b = Bench::new(DAILY, Settings { total: 4, ..Settings::LIVE }, "2026-11-23T09:00");
+    b.step("2026-11-23T09:59:59.5", vec![]);
+    assert_eq!(b.table(), ["a 2026-11-23T10:00 running"]);
+    b.step("2026-11-23T09:59:59.7", vec![Input::Drain]);
+    assert_eq!(b.table(), ["a 2026-11-23T10:00 pending"]);
+}
+
+#[test]
 fn what_may_have_traded_when_it_was_lost_is_held_for_a_person() {
     let text = "[[group.task]]\nname = \"a\"\ncall = \"send\"\nat = \"10:15\"\n";
     let mut b = Bench::new(text, Settings::SERIAL, "2026-11-23T10:00");
