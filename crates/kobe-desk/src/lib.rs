@@ -6,10 +6,14 @@
 mod broker;
 pub mod call;
 pub mod data;
+mod early;
 pub mod functions;
+mod funnel;
 pub mod handler;
 mod host;
 pub mod kill;
+mod marks;
+mod room;
 pub mod services;
 mod settle;
 pub mod trading;
