@@ -1,1 +1,37 @@
-fn main() {}
+//! The command line of Kobe: it reads arguments and settings, puts the crates together, and writes answers.
+//!
+//! Nothing about markets, tasks or orders is decided here. [`wiring`] puts a live desk together; each verb has a file in [`commands`]; every exit code stands in [`exit`].
+#![deny(unsafe_code)]
+
+mod cli;
+mod commands;
+mod desk_files;
+mod exit;
+mod failure;
+mod kill;
+mod lookup;
+mod narrator;
+mod operator;
+mod output;
+mod picture;
+mod settings;
+mod simulation;
+mod standing;
+mod when;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli::Cli { command, global } = cli::Cli::parse();
+    let shell = settings::Shell::new(global);
+    match commands::perform(command, &shell) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            shell.out.insist(&failure.tell(shell.out.paint_talk()));
+            failure.exit().into()
+        }
+    }
+}

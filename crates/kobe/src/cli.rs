@@ -1,0 +1,68 @@
+//! The command line: verbs and flags.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{
+    awareness, calendar, check, completions, functions, halt, init, plan, resume, run, runs, simulate, status, task,
+    why,
+};
+use crate::settings::Global;
+
+/// A market-aware task scheduler, and the trading desk that it runs
+#[derive(Debug, Parser)]
+#[command(name = "kobe", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+    /// Flags that every command takes
+    #[command(flatten)]
+    pub global: Global,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  kobe awareness                 what time it is for the market
+  kobe plan --on 2026-11-27      every slot of a day, with its verdict
+  kobe why full_universe_scan    every condition of its next slot
+  kobe simulate --report out     nine years of the past in seconds, with a report
+  kobe run                       the desk, until it is told to stop
+
+Times are RFC 3339, a date, or a date and time on the desk's clock (New York).
+Exit codes: 0 fine, 1 the desk says no, 2 usage, 3 Kobe broke, 74 storage failed,
+75 another instance holds the state, 143 told to stop twice.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the desk until told to stop
+    Run(run::Args),
+    /// Show the running state, or the last one
+    Status(status::Args),
+    /// Tell what time it is for the market, and what that means
+    Awareness(awareness::Args),
+    /// List every slot of a day, with its verdict
+    Plan(plan::Args),
+    /// Explain why a slot runs, or does not
+    Why(why::Args),
+    /// Live through days of the past on a virtual clock
+    Simulate(simulate::Args),
+    /// Look at runs
+    Runs(runs::Args),
+    /// Look at tasks, and run one now
+    Task(task::Args),
+    /// List the functions of the desk
+    Functions(functions::Args),
+    /// Pull the kill switch: no order leaves any more
+    Halt(halt::Args),
+    /// Take the kill switch back
+    Resume(resume::Args),
+    /// Check desk files
+    Check(check::Args),
+    /// Write the desk built in to a directory, to edit it
+    Init(init::Args),
+    /// Ask the market calendar
+    Calendar(calendar::Args),
+    /// Write a completion script for a shell
+    Completions(completions::Args),
+}

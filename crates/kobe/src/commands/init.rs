@@ -1,0 +1,54 @@
+//! `kobe init`: the desk built in, as files to edit.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::desk_files::BUILT_IN;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::count;
+use crate::settings::Shell;
+
+/// Arguments of `kobe init`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  kobe init desk && kobe --config desk check && kobe --config desk plan")]
+pub struct Args {
+    /// Where to; made if it is not there
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+}
+
+pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
+    let directory = &args.directory;
+    let files: Vec<PathBuf> = BUILT_IN.iter().map(|(name, _)| directory.join(name)).collect();
+    if let Some(there) = files.iter().find(|path| path.symlink_metadata().is_ok()) {
+        return Err(Failure::no(
+            format!("{} exists already", there.display()),
+            "nothing was written; name a directory without desk files, or move those away",
+        ));
+    }
+    for ((_, text), path) in BUILT_IN.iter().zip(&files) {
+        write(path, text)?;
+    }
+    if shell.out.is_json() {
+        let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+        shell.out.object(&json!({ "directory": directory, "files": names }))?;
+    } else {
+        let place = directory.display();
+        shell.out.text(&format!(
+            "wrote {} to {place}\n\n  kobe --config {place} check\n  kobe --config {place} plan\n",
+            count(files.len(), "file")
+        ))?;
+    }
+    Ok(Exit::Fine)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(|source| Failure::File { what: "write", path: parent.to_owned(), source })?;
+    fs::write(path, text).map_err(|source| Failure::File { what: "write", path: path.to_owned(), source })
+}

@@ -1,0 +1,180 @@
+//! `kobe run`: the desk, until it is told to stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use kobe_engine::{Engine, EngineHandle, Stopped, Vitals};
+use kobe_web::{Deck, Web};
+use serde_json::{Value, json};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+
+use crate::desk_files::Loaded;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::narrator::Voice;
+use crate::output::count;
+use crate::settings::Shell;
+use crate::wiring::{self, Live, VERSION};
+
+/// Arguments of `kobe run`.
+#[derive(Debug, clap::Args)]
+#[command(
+    long_about = "Run the desk until told to stop.
+
+What was stored is recovered first, then every slot is started at its instant. Health and metrics are
+served on --listen. The first SIGTERM or SIGINT lets what runs end (30 s), a second one stops at once.
+With --json every event is one line on stdout.",
+    after_help = "\
+Examples:
+  kobe run
+  kobe run --once
+  kobe run --listen 127.0.0.1:9000 --json
+  curl -s localhost:8081/health | jq"
+)]
+pub struct Args {
+    /// Do all that is due and eligible now, then end
+    #[arg(long)]
+    once: bool,
+    /// Where health and metrics are served
+    #[arg(long, value_name = "ADDRESS", env = "KOBE_LISTEN", default_value = "127.0.0.1:8081", hide_env_values = true)]
+    listen: SocketAddr,
+    /// Serve no metrics
+    #[arg(long)]
+    no_metrics: bool,
+}
+
+pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
+    let (market, loaded) = (shell.market()?, shell.desk()?);
+    let voice = Voice::new(shell.out, Arc::clone(&market));
+    if args.once {
+        // The events of one cycle would stand between a script and its summary.
+        let voice = if shell.out.is_json() { voice.silent() } else { voice };
+        let Live { mut engine, .. } = wiring::live(shell, &loaded, &market, voice)?;
+        return once(shell, &engine.run_once()?, &mut engine);
+    }
+    let Live { mut engine, signs } = wiring::live(shell, &loaded, &market, voice.clone())?;
+    let deck = Deck {
+        board: engine.board(),
+        signs,
+        clock: Arc::clone(&shell.clock),
+        version: VERSION.into(),
+        metrics: !args.no_metrics,
+    };
+    let web = Web::start(args.listen, deck)?;
+    let ears = Ears::open(engine.handle(), voice.clone(), shell)?;
+    hello(shell, &loaded, &voice, web.address());
+    let ended = engine.run();
+    ears.close();
+    web.stop();
+    let stopped = ended?;
+    let words = match stopped {
+        Stopped::Clean => "stopped; everything came to its end",
+        Stopped::Interrupted => "stopped; some runs had to be interrupted",
+        Stopped::AtOnce => "stopped at once",
+    };
+    let vitals = engine.board().read();
+    voice.tell(
+        shell.clock.now(),
+        "INFO",
+        "stopped",
+        json!({ "how": format!("{stopped:?}"), "cycles": vitals.cycles }),
+        Some(words),
+    );
+    Ok(match stopped {
+        Stopped::Clean | Stopped::Interrupted => Exit::Fine,
+        Stopped::AtOnce => Exit::ToldTwice,
+    })
+}
+
+fn hello(shell: &Shell, loaded: &Loaded, voice: &Voice, address: SocketAddr) {
+    let desk = &loaded.desk;
+    let state = shell.settings.state.display().to_string();
+    let fields = json!({
+        "version": VERSION,
+        "pid": std::process::id(),
+        "desk": desk.name,
+        "config": desk.hash,
+        "tasks": desk.tasks.len(),
+        "state": state,
+        "listen": address.to_string(),
+    });
+    let words = format!(
+        "kobe {VERSION} · desk {} ({}, config {}) · state {state} · http://{address}/health · process {}",
+        desk.name,
+        count(desk.tasks.len(), "task"),
+        wiring::short_hash(desk),
+        std::process::id(),
+    );
+    voice.tell(shell.clock.now(), "INFO", "started", fields, Some(&words));
+}
+
+fn once(shell: &Shell, vitals: &Vitals, _: &mut Engine) -> Result<Exit, Failure> {
+    let of = |word: &str| vitals.ends.get(word).copied().unwrap_or(0);
+    let (completed, failed) = (of("completed"), of("failed"));
+    let skipped: Vec<(&String, &u64)> =
+        vitals.ends.iter().filter(|(word, _)| !matches!(word.as_str(), "completed" | "failed")).collect();
+    if shell.out.is_json() {
+        let reasons: serde_json::Map<String, Value> =
+            skipped.iter().map(|(word, n)| ((*word).clone(), Value::from(**n))).collect();
+        shell.out.object(&json!({
+            "cycles": vitals.cycles,
+            "started": vitals.starts,
+            "completed": completed,
+            "failed": failed,
+            "skipped": reasons,
+            "unavailable": of("unavailable"),
+            "waiting": vitals.waiting(),
+            "due_next_hour": vitals.due_next_hour,
+            "next": vitals.upcoming.first().map(|u| json!({ "task": u.task, "at_utc": u.at.to_string() })),
+        }))?;
+    } else {
+        let total: u64 = skipped.iter().map(|(_, n)| **n).sum();
+        let words: Vec<String> = skipped.iter().map(|(word, n)| format!("{n} {word}")).collect();
+        let reasons = if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) };
+        shell.out.text(&format!("one cycle: {completed} completed, {failed} failed, {total} skipped{reasons}\n"))?;
+    }
+    Ok(if failed > 0 { Exit::No } else { Exit::Fine })
+}
+
+/// Hears signals, on a thread of its own.
+struct Ears {
+    handle: Handle,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Ears {
+    fn open(engine: EngineHandle, voice: Voice, shell: &Shell) -> Result<Ears, Failure> {
+        let broke = |e: std::io::Error| Failure::Broke { what: format!("signals cannot be heard: {e}") };
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(broke)?;
+        let handle = signals.handle();
+        let clock = Arc::clone(&shell.clock);
+        let listen = move || {
+            let mut told = 0;
+            for signal in signals.forever() {
+                let now = clock.now();
+                if signal == SIGHUP {
+                    let words = "SIGHUP: reading the desk anew is not built yet; the desk goes on as it is";
+                    voice.tell(now, "WARN", "reload_refused", json!({}), Some(words));
+                    continue;
+                }
+                told += 1;
+                let words = match told {
+                    1 => "told to stop: nothing starts any more, what runs may end (again to stop at once)",
+                    _ => "told again: stopping at once",
+                };
+                voice.tell(now, "INFO", "stopping", json!({ "at_once": told > 1 }), Some(words));
+                engine.shutdown(told > 1);
+            }
+        };
+        let thread = thread::Builder::new().name("signals".into()).spawn(listen).map_err(broke)?;
+        Ok(Ears { handle, thread })
+    }
+
+    fn close(self) {
+        self.handle.close();
+        // It has nothing left to hear.
+        let _ = self.thread.join();
+    }
+}

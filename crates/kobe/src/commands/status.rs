@@ -1,0 +1,254 @@
+//! `kobe status`: the running state, or the last one.
+//!
+//! It reads what a running desk leaves: the lock, the heartbeat and the rows. It asks no process for anything, so it works when none runs and when one hangs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use kobe_calendar::Market;
+use kobe_plan::view::{self, Selection};
+use kobe_plan::{Desk, Lane, State, Verdict};
+use kobe_store::{Holder, Reader, RunRow, holder};
+use serde_json::{Value, json};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::kill;
+use crate::output::Paint;
+use crate::settings::Shell;
+use crate::standing::standing;
+use crate::when;
+use crate::wiring::VERSION;
+
+/// A heartbeat older than this is none.
+const STALE: SignedDuration = SignedDuration::from_mins(5);
+/// How many of the next tasks are shown.
+const NEXT: usize = 5;
+
+/// Arguments of `kobe status`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kobe status
+  kobe status --json | jq .heartbeat_age_s
+
+Exit code 0, also when nothing runs; 1 when a desk runs whose heartbeat is older than 5 minutes.")]
+pub struct Args {}
+
+/// What was found.
+struct Found {
+    holder: Option<Holder>,
+    heartbeat: Option<Heartbeat>,
+    live: Vec<RunRow>,
+    errors: Vec<RunRow>,
+    today: BTreeMap<String, u64>,
+    next: Vec<(Timestamp, String)>,
+}
+
+/// The last sign of life, as far as its file can be read.
+struct Heartbeat {
+    at: Timestamp,
+    cycles: u64,
+    last_task: String,
+    mode: String,
+    started_at: Option<Timestamp>,
+}
+
+pub(super) fn perform(_: &Args, shell: &Shell) -> Result<Exit, Failure> {
+    let (market, loaded, now) = (shell.market()?, shell.desk()?, shell.now());
+    let state = &shell.settings.state;
+    let reader = Reader::open(state)?;
+    let found = Found {
+        holder: holder(state)?,
+        heartbeat: heartbeat(state),
+        live: reader.as_ref().map_or(Ok(Vec::new()), Reader::live_runs)?,
+        errors: reader.as_ref().map_or(Ok(Vec::new()), |r| r.last_errors(10))?,
+        today: match &reader {
+            Some(reader) => today(reader, &market, now)?,
+            None => BTreeMap::new(),
+        },
+        next: next(&loaded.desk, &market, now)?,
+    };
+    let switch = kill::standing(state, reader.as_ref(), now)?;
+    let segment = market.segment_at(now)?;
+    if shell.out.is_json() {
+        let mut told = found.json(&loaded.desk, &market, now);
+        let more = json!({
+            "state_dir": state,
+            "phase": segment.phase,
+            "mode": segment.mode,
+            "kill_switch": switch.json(),
+            "desk": { "name": loaded.desk.name, "tasks": loaded.desk.tasks.len(), "config": loaded.desk.hash },
+        });
+        if let (Some(told), Value::Object(more)) = (told.as_object_mut(), more) {
+            told.extend(more);
+        }
+        shell.out.object(&told)?;
+    } else {
+        let paint = shell.out.paint();
+        let mut text = found.head(paint, now);
+        let _ = writeln!(text, "  {}  {}, {}", paint.dim(format!("{:<11}", "market")), segment.phase, segment.mode);
+        let pulled = if switch.is_pulled() {
+            paint.red(format!("pulled: {}", switch.json()["reason"].as_str().unwrap_or("no reason given")))
+        } else if switch.entry.passes() {
+            "not pulled".to_owned()
+        } else {
+            paint.yellow(switch.entry.to_string())
+        };
+        let _ = writeln!(text, "  {}  {pulled}", paint.dim(format!("{:<11}", "kill switch")));
+        text.push_str(&found.body(&loaded.desk, &market, paint));
+        shell.out.text(&text)?;
+    }
+    Ok(if found.is_stale(now) { Exit::No } else { Exit::Fine })
+}
+
+fn heartbeat(state: &Path) -> Option<Heartbeat> {
+    // A file that is missing or damaged is no sign of life, and no reason to fail.
+    let text = fs::read_to_string(state.join("autonomous/heartbeat.json")).ok()?;
+    let value: Value = serde_json::from_str(&text).ok()?;
+    let instant = |key: &str| value.get(key).and_then(Value::as_str).and_then(|t| t.parse().ok());
+    let word = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Some(Heartbeat {
+        at: instant("timestamp")?,
+        cycles: value.get("cycles").and_then(Value::as_u64).unwrap_or(0),
+        last_task: word("last_task"),
+        mode: word("mode"),
+        started_at: instant("started_at"),
+    })
+}
+
+fn today(reader: &Reader, market: &Market, now: Timestamp) -> Result<BTreeMap<String, u64>, Failure> {
+    let mut ends = BTreeMap::new();
+    for row in reader.counts(market.date_of(now))? {
+        let word = match (row.state, row.reason) {
+            (State::Skipped, Some(reason)) => reason.word(),
+            (state, _) => state.word(),
+        };
+        *ends.entry(word.to_owned()).or_default() += row.slots;
+    }
+    Ok(ends)
+}
+
+/// The next slots that nothing is known to keep from running.
+fn next(desk: &Desk, market: &std::sync::Arc<Market>, now: Timestamp) -> Result<Vec<(Timestamp, String)>, Failure> {
+    let today = market.date_of(now);
+    let to = today.saturating_add(SignedDuration::from_hours(24 * 3));
+    let rows = view::plan(desk, market, today, to, &Selection::default(), &|ix| standing(desk, ix))?;
+    let due = rows.into_iter().filter(|p| p.verdict == Some(Verdict::Admit)).filter_map(|p| p.occurrence);
+    Ok(due.filter(|o| o.due > now).take(NEXT).map(|o| (o.due, desk.task(o.task).name.clone())).collect())
+}
+
+impl Found {
+    fn is_running(&self) -> bool {
+        self.holder.is_some()
+    }
+
+    fn is_stale(&self, now: Timestamp) -> bool {
+        let Some(holder) = &self.holder else { return false };
+        let last = self.heartbeat.as_ref().map_or(holder.started_at, |h| h.at.max(holder.started_at));
+        now.duration_since(last) > STALE
+    }
+
+    fn lanes(&self, desk: &Desk) -> Vec<(Lane, usize, usize)> {
+        let lane_of = |run: &RunRow| desk.find(&run.task).map(|ix| desk.task(ix).lane);
+        let of = |lane: Lane, state: State| {
+            self.live.iter().filter(|r| r.state == state && lane_of(r) == Some(lane)).count()
+        };
+        Lane::ALL.iter().map(|l| (*l, of(*l, State::Pending), of(*l, State::Running))).collect()
+    }
+
+    fn json(&self, desk: &Desk, market: &Market, now: Timestamp) -> Value {
+        let lanes = self.lanes(desk);
+        let age = |at: Timestamp| now.duration_since(at).as_secs();
+        json!({
+            "version": VERSION,
+            "running": self.is_running(),
+            "pid": self.holder.as_ref().map(|h| h.pid),
+            "holder": self.holder,
+            "uptime_s": self.holder.as_ref().map(|h| age(h.started_at)),
+            "cycles": self.heartbeat.as_ref().map(|h| h.cycles),
+            "heartbeat": self.heartbeat.as_ref().map(|h| json!({
+                "timestamp": h.at.to_string(), "cycles": h.cycles, "last_task": h.last_task, "mode": h.mode,
+                "started_at": h.started_at.map(|t| t.to_string()),
+            })),
+            "heartbeat_age_s": self.heartbeat.as_ref().map(|h| age(h.at)),
+            "lanes": lanes.iter().map(|(lane, waiting, running)| json!({
+                "lane": lane, "waiting": waiting, "running": running,
+                "workers": desk.lane(*lane).workers, "limit": desk.lane(*lane).queue,
+            })).collect::<Vec<_>>(),
+            "queue": {
+                "depth": lanes.iter().map(|l| l.1).sum::<usize>(),
+                "running": lanes.iter().map(|l| l.2).sum::<usize>(),
+            },
+            "today": self.today,
+            "last_errors": self.errors,
+            "next_tasks": self.next.iter().map(|(at, task)| json!({
+                "task": task, "at_utc": at.to_string(), "at_local": when::local(*at, market),
+            })).collect::<Vec<_>>(),
+        })
+    }
+
+    fn head(&self, paint: Paint, now: Timestamp) -> String {
+        let mut text = String::new();
+        let ago = |at: Timestamp| when::roughly(now.duration_since(at).as_secs());
+        let _ = match &self.holder {
+            Some(h) if self.is_stale(now) => {
+                writeln!(text, "kobe {VERSION} {}: {h}", paint.red("runs, and does not turn"))
+            }
+            Some(h) => writeln!(text, "kobe {VERSION} {} for {}: {h}", paint.green("runs"), ago(h.started_at)),
+            None => writeln!(text, "kobe {VERSION} {}", paint.yellow("does not run")),
+        };
+        let beat = match &self.heartbeat {
+            Some(h) => format!("{} ago, cycle {}, last task {}", ago(h.at), h.cycles, or_none(&h.last_task)),
+            None => "none yet".to_owned(),
+        };
+        let _ = writeln!(text, "  {}  {beat}", paint.dim(format!("{:<11}", "heartbeat")));
+        text
+    }
+
+    fn body(&self, desk: &Desk, market: &Market, paint: Paint) -> String {
+        let mut text = String::new();
+        let lanes: Vec<String> = self
+            .lanes(desk)
+            .iter()
+            .filter(|(_, waiting, running)| waiting + running > 0)
+            .map(|(lane, waiting, running)| format!("{lane}: {running} running, {waiting} waiting"))
+            .collect();
+        let queue = if lanes.is_empty() { "empty".to_owned() } else { lanes.join("; ") };
+        let mut line = |name: &str, value: &str| {
+            let _ = writeln!(text, "  {}  {value}", paint.dim(format!("{name:<11}")));
+        };
+        line("queue", &queue);
+        let ends: Vec<String> = self.today.iter().map(|(word, n)| format!("{n} {word}")).collect();
+        line("today", if ends.is_empty() { "no run yet".to_owned() } else { ends.join(", ") }.as_str());
+        if !self.next.is_empty() {
+            let _ = writeln!(text, "\n{}", paint.bold("Next"));
+            for (at, task) in &self.next {
+                let _ = writeln!(text, "  {}  {task}", when::day_and_clock(*at, market));
+            }
+        }
+        if !self.errors.is_empty() {
+            let _ = writeln!(text, "\n{}", paint.bold("Last errors"));
+            for run in &self.errors {
+                let at = run.ended_at.or(run.started_at).unwrap_or(run.due);
+                let said = if run.note.is_empty() { run.outcome.as_deref().unwrap_or_default() } else { &run.note };
+                let _ = writeln!(
+                    text,
+                    "  {}  run {} {} {}",
+                    when::day_and_clock(at, market),
+                    run.id,
+                    run.task,
+                    paint.red(said)
+                );
+            }
+        }
+        text
+    }
+}
+
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { "none" } else { text }
+}

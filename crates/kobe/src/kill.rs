@@ -1,0 +1,135 @@
+//! The kill switch, as commands see it: the file, what the books remember, and the audit line.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use jiff::Timestamp;
+use kobe_desk::kill::KillFile;
+use kobe_store::Reader;
+use kobe_trade::kill::{KillAnswer, KillLedger, KillState, judge};
+use kobe_trade::order::Intent;
+use kobe_trade::ports::KillSwitch;
+use serde_json::{Map, Value, json};
+
+use crate::failure::Failure;
+
+/// Name of the file that keeps every move of the switch.
+const AUDIT: &str = "kill_switch_audit.jsonl";
+
+/// What the switch and the books say together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What the file says.
+    pub file: KillState,
+    /// What the books remember.
+    pub ledger: KillLedger,
+    /// What follows for an entry.
+    pub entry: KillAnswer,
+    /// What follows for an exit.
+    pub exit: KillAnswer,
+}
+
+/// Returns the switch of a state directory. A directory that does not exist yet has no switch.
+pub fn file(state: &Path, now: Timestamp) -> KillState {
+    if !state.exists() {
+        return KillState::Clear;
+    }
+    KillFile::in_state(state).read(now)
+}
+
+/// Returns why no entry passes because of the file, if that is so. It reads the file only.
+pub fn pulled(state: &Path, now: Timestamp) -> Option<String> {
+    match file(state, now) {
+        KillState::Clear => None,
+        KillState::Present(record) => Some(record.reason),
+        KillState::Unreadable(why) => Some(format!("it cannot be read: {why}")),
+    }
+}
+
+/// Returns what the switch and the books say together.
+///
+/// # Errors
+/// [`Failure::Store`] when the books cannot be read.
+pub fn standing(state: &Path, reader: Option<&Reader>, now: Timestamp) -> Result<Standing, Failure> {
+    let file = file(state, now);
+    let ledger = match reader {
+        Some(reader) => reader.book()?.kill().clone(),
+        None => KillLedger::default(),
+    };
+    let answer = |intent| judge(&file, &ledger, now, intent);
+    Ok(Standing { entry: answer(Intent::Entry), exit: answer(Intent::Exit), file, ledger })
+}
+
+impl Standing {
+    /// Tells whether the switch is pulled.
+    pub fn is_pulled(&self) -> bool {
+        self.file != KillState::Clear || self.ledger.active.is_some()
+    }
+
+    /// Says it as JSON.
+    pub fn json(&self) -> Value {
+        let record = match (&self.ledger.active, &self.file) {
+            (Some(trip), _) => Some(&trip.record),
+            (None, KillState::Present(record)) => Some(record),
+            (None, KillState::Clear | KillState::Unreadable(_)) => None,
+        };
+        let reason = match (record, &self.file) {
+            (Some(record), _) => Some(record.reason.clone()),
+            (None, KillState::Unreadable(why)) => Some(format!("it cannot be read: {why}")),
+            (None, _) => None,
+        };
+        let until = |answer: &KillAnswer| match answer {
+            KillAnswer::Grace { until } | KillAnswer::Cooldown { until } => Some(until.to_string()),
+            KillAnswer::Clear | KillAnswer::Killed { .. } => None,
+        };
+        json!({
+            "active": self.is_pulled(),
+            "reason": reason,
+            "trigger": record.and_then(|r| r.trigger),
+            "activated_at": record.and_then(|r| r.activated_at).map(|t| t.to_string()),
+            "activated_by": record.map(|r| r.activated_by.clone()),
+            "entries_allowed": self.entry.passes(),
+            "exits_allowed": self.exit.passes(),
+            "exits_until": if self.is_pulled() { until(&self.exit) } else { None },
+            "entries_from": if self.is_pulled() { None } else { until(&self.entry) },
+        })
+    }
+}
+
+/// Adds a line to the audit of the switch.
+///
+/// # Errors
+/// [`Failure::File`] when it cannot be kept.
+pub fn audit(
+    state: &Path,
+    at: Timestamp,
+    action: &str,
+    reason: &str,
+    operator: &str,
+    more: &[(&str, &str)],
+) -> Result<(), Failure> {
+    let path = state.join(AUDIT);
+    let mut line = Map::new();
+    for (key, value) in
+        [("timestamp", at.to_string().as_str()), ("action", action), ("reason", reason), ("operator", operator)]
+            .into_iter()
+            .chain(more.iter().copied())
+    {
+        line.insert(key.to_owned(), Value::from(value));
+    }
+    let write = || {
+        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+        // One write a line: lines of two processes never mix.
+        file.write_all(format!("{}\n", Value::Object(line)).as_bytes())?;
+        file.sync_all()
+    };
+    write().map_err(|source| Failure::File { what: "write", path: path.clone(), source })
+}
+
+/// Returns who is asked for by the flag, or who is at the keyboard.
+pub fn operator(flag: Option<&str>) -> String {
+    let named = |name: &str| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
+    flag.map(str::to_owned).or_else(|| named("USER")).or_else(|| named("LOGNAME")).unwrap_or_else(|| "operator".into())
+}
