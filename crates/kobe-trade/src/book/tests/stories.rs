@@ -129,6 +129,28 @@ fn a_decision_is_carried_out_once() {
 }
 
 #[test]
+fn orders_on_their_way_count_as_done() {
+    let mut book = opened();
+    let first = entry(DAY, "IBM", 10, "100");
+    book.all(DAY, vec![intended(&first)]);
+    assert_eq!((book.open_count(), book.week().entries, book.budget_on(DAY).entries), (1, 1, 1));
+    assert!(book.holds(&symbol("IBM")));
+    let again = Ticket { decision: DecisionId::stored("DEC_X"), ..first };
+    let error = book.refuses(DAY, intended(&again));
+    assert!(matches!(&error, BookError::BadTicket { why, .. } if why == "already_have_position"), "{error}");
+
+    let held = book.bought(DAY, "MSFT", 10, "100");
+    let leaving = exit(DAY, &held, 6);
+    book.all(DAY, vec![intended(&leaving)]);
+    assert_eq!(book.free_shares(&held), 4);
+    let second = Ticket { decision: DecisionId::stored("DEC_Y"), qty: 5, ..leaving.clone() };
+    let error = book.refuses(DAY, intended(&second));
+    assert!(matches!(&error, BookError::BadTicket { why, .. } if why == "exceeds_position"), "{error}");
+    book.all(DAY, vec![intended(&Ticket { decision: DecisionId::stored("DEC_Y"), qty: 4, ..leaving })]);
+    assert_eq!(book.free_shares(&held), 0);
+}
+
+#[test]
 fn tickets_that_cannot_be_are_refused() {
     let mut book = opened();
     let held = book.bought(DAY, "IBM", 10, "100");
