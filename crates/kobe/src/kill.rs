@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use jiff::Timestamp;
+use kobe_calendar::Market;
 use kobe_desk::kill::KillFile;
 use kobe_store::Reader;
 use kobe_trade::kill::{KillAnswer, KillLedger, KillState, judge};
@@ -14,6 +15,8 @@ use kobe_trade::ports::KillSwitch;
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
+use crate::output::Paint;
+use crate::when;
 
 /// Name of the file that keeps every move of the switch.
 const AUDIT: &str = "kill_switch_audit.jsonl";
@@ -66,6 +69,32 @@ impl Standing {
     /// Tells whether the switch is pulled.
     pub fn is_pulled(&self) -> bool {
         self.file != KillState::Clear || self.ledger.active.is_some()
+    }
+
+    /// Says it in a few words, with times on the desk's clock.
+    pub fn words(&self, market: &Market, paint: Paint) -> String {
+        if !self.is_pulled() {
+            return match self.entry {
+                KillAnswer::Cooldown { until } => paint.yellow(format!(
+                    "taken back; exits pass now, entries from {} on",
+                    when::day_and_clock(until, market)
+                )),
+                _ => "not pulled".to_owned(),
+            };
+        }
+        let told = self.json();
+        let word = |key: &str| told[key].as_str().unwrap_or("unknown").to_owned();
+        let exits = match self.exit {
+            KillAnswer::Grace { until } => format!("exits pass until {}", when::day_and_clock(until, market)),
+            _ => "no exit passes".to_owned(),
+        };
+        let since = told["activated_at"].as_str().and_then(|t| t.parse().ok());
+        let since = since.map_or("an unknown time".to_owned(), |t| when::day_and_clock(t, market));
+        format!(
+            "{} by {} since {since}; no entry passes, {exits}",
+            paint.red(format!("pulled: {}", word("reason"))),
+            word("activated_by")
+        )
     }
 
     /// Says it as JSON.

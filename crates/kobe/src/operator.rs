@@ -38,15 +38,13 @@ pub struct Rearm {
 /// # Errors
 /// A sentence; the switch is still pulled then.
 pub fn rearm(
-    books: Option<&dyn Books>,
+    books: &dyn Books,
     switch: &KillFile,
     now: Timestamp,
     day: jiff::civil::Date,
     word: &Rearm,
 ) -> Result<(), String> {
-    if let Some(books) = books {
-        remember(books, &switch.read(now), now, day, word)?;
-    }
+    remember(books, &switch.read(now), now, day, word)?;
     let state = switch.path().parent().ok_or("the kill switch lies nowhere")?;
     let more = [("cause", word.cause.as_str()), ("fix", word.fix.as_str())];
     for action in ["signoff", "deactivate"] {
@@ -133,6 +131,6 @@ impl<S> Attended<S> {
             return Err(format!("this desk does not know the word {}", wish.task));
         }
         let word: Rearm = serde_json::from_str(&wish.reason).map_err(|e| format!("the wish cannot be read: {e}"))?;
-        rearm(Some(&*self.books), &self.switch, now, (self.day)(now), &word)
+        rearm(&*self.books, &self.switch, now, (self.day)(now), &word)
     }
 }

@@ -8,7 +8,7 @@ use kobe_trade::ports::KillSwitch;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::Shell;
-use crate::{kill, lookup, when};
+use crate::{kill, lookup};
 
 /// Arguments of `kobe halt`.
 #[derive(Debug, clap::Args)]
@@ -69,32 +69,8 @@ pub(super) fn show(shell: &Shell, now: jiff::Timestamp) -> Result<Exit, Failure>
         shell.out.object(&standing.json())?;
         return Ok(Exit::Fine);
     }
-    let (market, paint) = (shell.market()?, shell.out.paint());
-    let told = standing.json();
-    let word = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
-    let clock = |key: &str| word(key).parse().map(|t| when::day_and_clock(t, &market)).unwrap_or_default();
-    let text = if standing.is_pulled() {
-        let exits = match clock("exits_until") {
-            until if until.is_empty() => "no exit passes".to_owned(),
-            until => format!("exits pass until {until}"),
-        };
-        format!(
-            "{} by {}: {}\n  since {}; no entry passes, {exits}\n",
-            paint.red("halted"),
-            word("activated_by"),
-            word("reason"),
-            match clock("activated_at") {
-                since if since.is_empty() => "an unknown time".to_owned(),
-                since => since,
-            },
-        )
-    } else {
-        match clock("entries_from") {
-            from if from.is_empty() => format!("{}: orders pass\n", paint.green("not halted")),
-            from => format!("{}: exits pass now, entries from {from} on\n", paint.yellow("taken back")),
-        }
-    };
-    shell.out.text(&text)?;
+    let words = standing.words(&*shell.market()?, shell.out.paint());
+    shell.out.text(&format!("kill switch {words}\n"))?;
     Ok(Exit::Fine)
 }
 

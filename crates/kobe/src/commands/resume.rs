@@ -52,8 +52,7 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         said(flag, text)?;
     }
     let (state, now) = (&shell.settings.state, shell.now());
-    let reader = Reader::open(state)?;
-    if !kill::standing(state, reader.as_ref(), now)?.is_pulled() {
+    if !kill::standing(state, Reader::open(state)?.as_ref(), now)?.is_pulled() {
         shell.out.talk("the kill switch is not pulled: nothing to take back");
         return show(shell, now);
     }
@@ -63,17 +62,15 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         operator: kill::operator(args.operator.as_deref()),
         reason: args.reason.clone(),
     };
-    match (holder(state)?, reader) {
-        (Some(_), _) => ask(shell, &word, now)?,
-        (None, Some(_)) => {
-            let market = shell.market()?;
+    match holder(state)? {
+        Some(_) => ask(shell, &word, now)?,
+        None => {
+            let (market, loaded) = (shell.market()?, shell.desk()?);
             let store = SqliteStore::open(state, &wiring::opening(&market, now))?;
+            // The hour after a re-arm is remembered in the books; making ready opens them if nobody ever did.
+            drop(wiring::handler(shell, &loaded, &market, &store)?);
             let books = store.books()?;
-            act(rearm(Some(&books), &KillFile::in_state(state), now, market.date_of(now), &word))?;
-        }
-        (None, None) => {
-            let market = shell.market()?;
-            act(rearm(None, &KillFile::in_state(state), now, market.date_of(now), &word))?;
+            act(rearm(&books, &KillFile::in_state(state), now, market.date_of(now), &word))?;
         }
     }
     show(shell, now)

@@ -91,14 +91,8 @@ pub(super) fn perform(_: &Args, shell: &Shell) -> Result<Exit, Failure> {
         let paint = shell.out.paint();
         let mut text = found.head(paint, now);
         let _ = writeln!(text, "  {}  {}, {}", paint.dim(format!("{:<11}", "market")), segment.phase, segment.mode);
-        let pulled = if switch.is_pulled() {
-            paint.red(format!("pulled: {}", switch.json()["reason"].as_str().unwrap_or("no reason given")))
-        } else if switch.entry.passes() {
-            "not pulled".to_owned()
-        } else {
-            paint.yellow(switch.entry.to_string())
-        };
-        let _ = writeln!(text, "  {}  {pulled}", paint.dim(format!("{:<11}", "kill switch")));
+        let words = switch.words(&market, paint);
+        let _ = writeln!(text, "  {}  {words}", paint.dim(format!("{:<11}", "kill switch")));
         text.push_str(&found.body(&loaded.desk, &market, paint));
         shell.out.text(&text)?;
     }

@@ -324,8 +324,8 @@ fn told_run(shell: &Shell, run: &RunRow) -> Result<Exit, Failure> {
         let again = run.retry_at.map_or(String::new(), |_| "; it will be tried again when the desk runs".to_owned());
         shell.out.text(&format!("run {} of {} {state}{reason}{note}{again}\n", run.id, run.task))?;
     }
-    // A run that waits for another attempt has failed so far.
-    Ok(if matches!(run.state, State::Failed | State::Pending) { Exit::No } else { Exit::Fine })
+    // Whoever asks for a run and gets none, or one that has to be tried again, got a no.
+    Ok(if run.state == State::Completed { Exit::Fine } else { Exit::No })
 }
 
 /// Runs one task in an engine of its own, which lives for this one wish.
