@@ -59,7 +59,7 @@ fn c2_weekends_holidays_early_closes_and_late_opens() {
         ("2002-09-11T12:29:59", OpeningRange, false, true),
         ("2002-09-11T12:30:00", LunchChop, false, true),
         ("2002-09-11T14:30:00", PowerHour, true, true),
-        // Two minutes of silence: the session of 2004-06-11 did not exist, the one of 2006-12-27 opened late or not at all.
+        // A day of mourning: no session, and no weekend or ordinary holiday either.
         ("2004-06-11T10:30:00", NoSession, false, false),
     ]);
     let market = Market::bundled().unwrap();
