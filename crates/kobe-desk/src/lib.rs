@@ -16,6 +16,8 @@ mod marks;
 mod room;
 pub mod services;
 mod settle;
+#[cfg(test)]
+mod testing;
 pub mod trading;
 
 pub use broker::PaperBroker;

@@ -1,6 +1,8 @@
 //! Data: bars, universe and indicators, and whether they can be trusted.
 
 mod bars;
+#[cfg(test)]
+mod tests;
 mod universe;
 
 use super::{Function, Group::Data, N, f};

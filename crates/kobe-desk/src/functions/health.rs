@@ -3,6 +3,8 @@
 mod broker;
 mod check;
 mod integrity;
+#[cfg(test)]
+mod tests;
 
 use super::{Function, Group::Health, N, f};
 use crate::early::answer;

@@ -3,6 +3,8 @@
 mod catalysts;
 mod fear;
 mod market;
+#[cfg(test)]
+mod tests;
 
 use super::{Function, Group::MacroRegime, N, f};
 use crate::early::answer;

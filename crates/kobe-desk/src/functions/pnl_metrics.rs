@@ -5,6 +5,8 @@ mod counts;
 mod figures;
 mod metrics;
 pub(super) mod period;
+#[cfg(test)]
+mod tests;
 pub(super) mod ticks;
 
 use super::{Function, Group::PnlMetrics, N, f};

@@ -1,6 +1,8 @@
 //! Reports: the day and the week on paper.
 
 mod daily;
+#[cfg(test)]
+mod tests;
 
 use super::{Function, Group::Reports, N, f};
 use crate::early::answer;

@@ -2,6 +2,8 @@
 
 mod night;
 mod record;
+#[cfg(test)]
+mod tests;
 mod trading_day;
 
 use super::{Function, Group::Session, N, f};

@@ -66,7 +66,7 @@ pub(super) fn fetch_vix(call: &Call<'_>) -> Work {
     Ok(call.leave(
         "macro_vix",
         body,
-        format!("VIX {vix:.2}{mark} on {}, above {percentile:.0} % of {} days", market.date, history.len()),
+        format!("VIX {vix:.2}{mark} on {}, percentile {percentile:.0} of {} days", market.date, history.len()),
     ))
 }
 
