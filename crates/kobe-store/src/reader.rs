@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use kobe_engine::StoreError;
 use kobe_plan::{Reason, State};
@@ -138,6 +139,30 @@ impl Reader {
     pub fn runs_from(&self, id: u64, limit: usize) -> Result<Vec<RunRow>, StoreError> {
         let (id, limit) = (i64::try_from(id).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
         self.list_runs("WHERE r.id >= ?1 ORDER BY r.id LIMIT ?2", [id, limit])
+    }
+
+    /// Returns the number from which all runs that are not over lie, and all runs of the `dates` newest dates.
+    pub(crate) fn recent_from(&self, dates: usize) -> Result<u64, StoreError> {
+        let sql = "SELECT min(coalesce((SELECT min(id) FROM runs WHERE slot_date IN (SELECT DISTINCT slot_date FROM runs ORDER BY slot_date DESC LIMIT ?1)), 1), \
+                   coalesce((SELECT min(id) FROM runs WHERE state IN ('pending', 'running')), 9223372036854775807))";
+        let dates = i64::try_from(dates).unwrap_or(i64::MAX);
+        self.ask(|conn| conn.query_row(sql, [dates], |r| unsigned(r, 0)))
+    }
+
+    /// Returns of each task how many of its runs below a number were executed, and when the last of them began.
+    pub(crate) fn executed_below(&self, id: u64) -> Result<Vec<(String, u64, Option<Timestamp>)>, StoreError> {
+        let sql = "SELECT task, count(*), max(started_us) FROM runs WHERE id < ?1 AND attempt > 0 GROUP BY task";
+        self.list(sql, [i64::try_from(id).unwrap_or(i64::MAX)], |r| {
+            Ok((r.get(0)?, unsigned(r, 1)?, maybe_instant(r, 2)?))
+        })
+    }
+
+    /// Returns the newest run of each task, below a number, whose last attempt failed.
+    pub(crate) fn errors_below(&self, id: u64) -> Result<Vec<RunRow>, StoreError> {
+        self.list_runs(
+            "WHERE r.id IN (SELECT max(id) FROM runs WHERE outcome IN ('error', 'timed_out', 'lost') AND id < ?1 GROUP BY task)",
+            [i64::try_from(id).unwrap_or(i64::MAX)],
+        )
     }
 
     /// Returns how many runs of a date came to which end, in order of state and reason.
@@ -366,7 +391,7 @@ impl Reader {
         let meta: BTreeMap<String, String> =
             self.list("SELECT key, value FROM meta", [], |r| Ok((r.get(0)?, r.get(1)?)))?.into_iter().collect();
         let instant = |key: &str| {
-            meta.get(key).and_then(|us| us.parse().ok()).and_then(|us| jiff::Timestamp::from_microsecond(us).ok())
+            meta.get(key).and_then(|us| us.parse().ok()).and_then(|us| Timestamp::from_microsecond(us).ok())
         };
         let text = |key: &str| meta.get(key).cloned().unwrap_or_default();
         let runs = self.ask(|conn| conn.query_row("SELECT count(*) FROM runs", [], |r| unsigned(r, 0)))?;

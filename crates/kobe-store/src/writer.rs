@@ -42,6 +42,7 @@ pub(crate) struct Writer {
     thread: Option<JoinHandle<()>>,
     fault: Arc<OnceLock<Fault>>,
     path: PathBuf,
+    deadline: Duration,
 }
 
 impl Writer {
@@ -54,17 +55,17 @@ impl Writer {
             .name("kobe-writer".into())
             .spawn(move || desk.serve(&inbox))
             .map_err(|e| StoreError::Io(format!("the writing thread cannot be started: {e}")))?;
-        Ok(Writer { inbox: Some(sender), thread: Some(thread), fault, path: path.to_owned() })
+        Ok(Writer { inbox: Some(sender), thread: Some(thread), fault, path: path.to_owned(), deadline: DEADLINE })
     }
 
     /// Has a piece of work stored. When it returns `Ok`, the work is durable.
     pub(crate) fn call(&self, work: Work) -> Result<(), Refusal> {
         self.whole().map_err(Refusal::Store)?;
         let (answer, answered) = sync_channel(1);
-        let job = Job { work, until: Instant::now() + DEADLINE, answer };
+        let job = Job { work, until: Instant::now() + self.deadline, answer };
         let gone = || Refusal::Store(StoreError::Io(format!("{}: the writing thread is gone", self.path.display())));
         self.inbox.as_ref().and_then(|inbox| inbox.send(job).ok()).ok_or_else(gone)?;
-        match answered.recv_timeout(DEADLINE) {
+        match answered.recv_timeout(self.deadline) {
             Ok(answer) => answer,
             Err(RecvTimeoutError::Disconnected) => {
                 self.whole().map_err(Refusal::Store)?;
@@ -72,9 +73,9 @@ impl Writer {
             }
             Err(RecvTimeoutError::Timeout) => {
                 let text = format!(
-                    "{}: no answer within {} s; what was being written may be stored or not",
+                    "{}: no answer within {:?}; what was being written may be stored or not",
                     self.path.display(),
-                    DEADLINE.as_secs()
+                    self.deadline
                 );
                 Err(Refusal::Store(self.fault.get_or_init(|| Fault::io(text)).error()))
             }
@@ -270,3 +271,6 @@ fn perform_all(
 fn word(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
     conn.prepare_cached(sql)?.execute([]).map(|_| ())
 }
+
+#[cfg(test)]
+mod tests;

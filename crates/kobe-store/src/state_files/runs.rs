@@ -22,8 +22,8 @@ const DATES_SHOWN: usize = 2;
 /// All that is known of runs so far.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
-    /// Every run below this number is over and counted.
-    settled: u64,
+    /// Every run below this number is over and counted; nothing before the first reading.
+    settled: Option<u64>,
     /// Runs from there on that are counted already.
     counted: BTreeSet<u64>,
     tasks: BTreeMap<String, TaskSeen>,
@@ -46,7 +46,10 @@ struct TaskSeen {
 impl Runs {
     /// Reads the runs that may have changed since the last time.
     pub(super) fn read(&mut self, reader: &Reader, market: &Market) -> Result<(), StoreError> {
-        let mut from = self.settled;
+        let mut from = match self.settled {
+            Some(settled) => settled,
+            None => self.begin(reader)?,
+        };
         let mut settled = None;
         loop {
             let page = reader.runs_from(from, PAGE)?;
@@ -59,12 +62,33 @@ impl Runs {
             }
             from = last + 1;
         }
-        self.settled = settled.unwrap_or(from);
-        self.counted = self.counted.split_off(&self.settled);
+        let settled = settled.unwrap_or(from);
+        self.settled = Some(settled);
+        self.counted = self.counted.split_off(&settled);
         while self.days.len() > DATES_SHOWN {
             self.days.pop_first();
         }
         Ok(())
+    }
+
+    /// Learns of the long past in sums, and returns the number from which each run is read.
+    fn begin(&mut self, reader: &Reader) -> Result<u64, StoreError> {
+        *self = Runs::default();
+        let from = reader.recent_from(DATES_SHOWN)?;
+        for (task, executed, last_started) in reader.executed_below(from)? {
+            let seen = self.tasks.entry(task).or_default();
+            (seen.executed, seen.last_started) = (executed, last_started);
+            self.last_started = self.last_started.max(last_started);
+        }
+        for run in reader.errors_below(from)? {
+            self.tasks.entry(run.task.clone()).or_default().last_error = Some(said(&run).to_owned());
+        }
+        for (task, run) in reader.latest_runs()? {
+            let seen = self.tasks.entry(task).or_default();
+            seen.newest = Some((run.id, run.state, run.attempt));
+            seen.last_result = run.outcome.map(|outcome| (outcome, run.note));
+        }
+        Ok(from)
     }
 
     fn see(&mut self, run: &RunRow, market: &Market) {
@@ -80,8 +104,7 @@ impl Runs {
         }
         if let Some(outcome) = &run.outcome {
             if matches!(outcome.as_str(), "error" | "timed_out" | "lost") {
-                let said = if run.note.is_empty() { outcome } else { &run.note };
-                seen.last_error = Some(said.clone());
+                seen.last_error = Some(said(run).to_owned());
             }
             seen.last_result = Some((outcome.clone(), run.note.clone()));
         }
@@ -166,4 +189,9 @@ impl Runs {
         });
         object(json!({ "updated_at": local(at), "tasks": tasks.collect::<Vec<_>>() }))
     }
+}
+
+/// Returns what the last attempt of a run said, at least its outcome.
+fn said(run: &RunRow) -> &str {
+    if run.note.is_empty() { run.outcome.as_deref().unwrap_or_default() } else { &run.note }
 }

@@ -1,0 +1,152 @@
+//! Groups, faults and deadlines, met on purpose.
+
+use jiff::Timestamp;
+use jiff::civil::date;
+use kobe_trade::ports::Artifact;
+use rusqlite::ffi;
+
+use super::*;
+use crate::work::TurnWrite;
+use crate::{fault, open};
+
+fn now() -> Timestamp {
+    "2026-11-23T15:00:00Z".parse().expect("an instant")
+}
+
+fn prepared(state: &Path) -> Connection {
+    open::prepare(state, "test", now()).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn memory() -> Memory {
+    Memory::new("test", "calendar", "tzdb")
+}
+
+fn put(name: &str) -> Work {
+    let body = serde_json::Value::String("x".repeat(10_000));
+    let (function, task) = (String::from("f"), String::from("t"));
+    Work::Artifact(Box::new(Artifact { name: name.into(), function, task, date: date(2026, 11, 23), at: now(), body }))
+}
+
+/// A turn that answers a wish nobody had.
+fn refused() -> Work {
+    let writes = vec![crate::work::Write::WishDone { id: 1, note: "x".into() }];
+    Work::Turn(TurnWrite { config: "c".into(), at_us: 0, writes })
+}
+
+fn names(conn: &Connection) -> Vec<String> {
+    let mut all = conn.prepare("SELECT name FROM artifacts ORDER BY name").expect("a table");
+    let rows = all.query_map([], |r| r.get(0)).and_then(Iterator::collect);
+    rows.unwrap_or_else(|e| panic!("{e}"))
+}
+
+#[test]
+fn a_refused_piece_takes_no_other_of_its_group_with_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let conn = prepared(dir.path());
+    let (answer, _answered) = sync_channel(8);
+    let job = |work| Job { work, until: Instant::now() + DEADLINE, answer: answer.clone() };
+    let jobs = [job(put("a")), job(refused()), job(put("b")), job(refused())];
+    let answers = group(&conn, &jobs, &mut memory(), Path::new("kobe.db"));
+    let told: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(told, [true, false, true, false]);
+    assert_eq!(names(&conn), ["a", "b"]);
+    assert!(conn.is_autocommit(), "the transaction is over");
+    let configs: i64 = conn.query_row("SELECT count(*) FROM configs", [], |r| r.get(0)).expect("a table");
+    assert_eq!(configs, 0, "what a refused piece had written is gone");
+    let answers = group(&conn, &jobs[1..2], &mut memory(), Path::new("kobe.db"));
+    assert!(matches!(&answers[..], [Err(Refusal::Store(StoreError::Conflict(_)))]), "alone it is refused as well");
+    assert!(conn.is_autocommit());
+}
+
+#[test]
+fn the_first_fault_ends_all_writing_and_leaves_the_files_alone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let writer = Writer::start(prepared(dir.path()), &dir.path().join("kobe.db"), memory()).expect("a thread");
+    writer.call(put("a")).unwrap_or_else(|e| panic!("{e:?}"));
+    let files = || ["kobe.db", "kobe.db-wal"].map(|name| std::fs::read(dir.path().join(name)).expect("a file"));
+    let before = files();
+    let fsync = Work::Probe(|_| Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR_FSYNC), None)));
+    let first = writer.call(fsync).expect_err("the device failed").into_store();
+    assert!(matches!(&first, StoreError::Io(text) if text.contains("IOERR_FSYNC")), "{first}");
+    for _ in 0..3 {
+        let again = writer.call(put("b")).expect_err("nothing is written any more").into_store();
+        assert_eq!(again.to_string(), first.to_string(), "every later call answers as the first");
+    }
+    assert!(writer.whole().is_err());
+    drop(writer);
+    assert_eq!(files(), before, "not even closing has touched a file");
+    let conn = prepared(dir.path());
+    assert_eq!(names(&conn), ["a"], "what was acknowledged before is there");
+}
+
+#[test]
+fn a_full_disk_is_told_as_full_and_stores_nothing_of_the_group() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let conn = prepared(dir.path());
+    let pages: i64 = conn.query_row("PRAGMA page_count", [], |r| r.get(0)).expect("a number");
+    conn.query_row(&format!("PRAGMA max_page_count = {}", pages + 4), [], |_| Ok(())).expect("a limit");
+    let writer = Writer::start(conn, &dir.path().join("kobe.db"), memory()).expect("a thread");
+    writer.call(put("a")).unwrap_or_else(|e| panic!("there is room for one: {e:?}"));
+    let full = writer.call(put("b")).expect_err("there is none for two").into_store();
+    assert!(matches!(&full, StoreError::Full(text) if text.contains("make room")), "{full}");
+    assert!(matches!(writer.call(put("c")).map_err(Refusal::into_store), Err(StoreError::Full(_))));
+    drop(writer);
+    assert_eq!(names(&prepared(dir.path())), ["a"]);
+}
+
+#[test]
+fn being_held_up_by_somebody_else_passes() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("kobe.db");
+    let writer = Writer::start(prepared(dir.path()), &path, memory()).expect("a thread");
+    writer.call(Work::Probe(|conn| conn.busy_timeout(Duration::ZERO))).unwrap_or_else(|e| panic!("{e:?}"));
+    let other = open::read_write(&path).unwrap_or_else(|e| panic!("{e}"));
+    other.execute_batch("BEGIN IMMEDIATE").expect("nobody writes");
+    let busy = writer.call(put("a")).expect_err("the other writes").into_store();
+    assert!(matches!(busy, StoreError::Busy(_)), "{busy}");
+    other.execute_batch("ROLLBACK").expect("it was begun");
+    writer.call(put("a")).unwrap_or_else(|e| panic!("the other is gone: {e:?}"));
+    assert_eq!(names(&other), ["a"]);
+}
+
+static GATE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+#[test]
+fn a_call_has_a_deadline_and_what_missed_it_ends_all_writing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut writer = Writer::start(prepared(dir.path()), &dir.path().join("kobe.db"), memory()).expect("a thread");
+    writer.deadline = Duration::from_millis(20);
+    let closed = GATE.lock().expect("nobody panics");
+    let slow = Work::Probe(|_| {
+        let _open = GATE.lock();
+        Ok(())
+    });
+    let late = writer.call(slow).expect_err("the gate is closed").into_store();
+    assert!(matches!(&late, StoreError::Io(text) if text.contains("no answer within 20ms")), "{late}");
+    let next = writer.call(put("a")).expect_err("nobody knows what is stored").into_store();
+    assert_eq!(next.to_string(), late.to_string());
+    drop(closed);
+    drop(writer);
+    assert_eq!(names(&prepared(dir.path())), [] as [String; 0]);
+}
+
+#[test]
+fn a_long_log_is_folded_in_and_a_short_one_waits() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = fault::database_path(dir.path());
+    let conn = prepared(dir.path());
+    let fault = Arc::new(OnceLock::new());
+    let mut desk = Desk { conn: Some(conn), path, fault, memory: memory() };
+    let (answer, _answered) = sync_channel(256);
+    for i in 0..100 {
+        let job = Job { work: put(&format!("{i}")), until: Instant::now() + DEADLINE, answer: answer.clone() };
+        desk.store(vec![job]);
+    }
+    let waiting = |desk: &Desk| unfolded(desk.conn.as_ref().expect("it is open")).expect("a number");
+    let before = waiting(&desk);
+    assert!(before > 256, "{before} pages are in the log");
+    desk.fold_log(before + 1);
+    assert_eq!(waiting(&desk), before, "short enough");
+    desk.fold_log(256);
+    assert_eq!(waiting(&desk), 0, "folded in");
+}
