@@ -38,6 +38,8 @@ impl Services {
         if next.is_some_and(|step| now < step.at) {
             return Ok(());
         }
+        // Nothing is judged while the books are being settled.
+        let _choke = self.hold_choke();
         let book = self.book();
         if !book.is_open() {
             return Ok(());
@@ -78,17 +80,28 @@ impl Services {
         let head = self.books().head().map_err(|e| e.to_string())?;
         let from = head.count.saturating_sub(LOOK_BACK);
         let blocks = self.books().blocks(from, LOOK_BACK as usize).map_err(|e| e.to_string())?;
-        Ok(blocks.iter().rev().filter_map(|b| b.fact().ok()).any(|f| f.day == day && matches!(f.what, What::Split { .. } | What::Dividend { .. })))
+        Ok(blocks
+            .iter()
+            .rev()
+            .filter_map(|b| b.fact().ok())
+            .any(|f| f.day == day && matches!(f.what, What::Split { .. } | What::Dividend { .. })))
     }
 
     fn open(&self, step: Step) -> Result<Step, String> {
-        let session = self.market().day(step.day).map_err(|e| e.to_string())?.session.ok_or("a day without session was to be settled")?;
+        let session = self
+            .market()
+            .day(step.day)
+            .map_err(|e| e.to_string())?
+            .session
+            .ok_or("a day without session was to be settled")?;
         let book = self.book();
         if book.positions().len() > 0 {
             let data = self.data().map_err(|e| e.to_string())?;
             let mut facts = Vec::new();
             for position in book.positions() {
-                for row in data.actions.iter().filter(|r| r.symbol == position.symbol.as_str() && r.action.ex_date == step.day) {
+                for row in
+                    data.actions.iter().filter(|r| r.symbol == position.symbol.as_str() && r.action.ex_date == step.day)
+                {
                     if row.action.split_ratio != 1.0 {
                         let ratio = money::from_f64(row.action.split_ratio).ok_or("a split ratio is no number")?;
                         facts.push(self.fact(step.at, What::Split { symbol: position.symbol.clone(), ratio }));

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use jiff::civil::Date;
-use kobe_quant::quality::{Holding, Quality, quality};
 use kobe_quant::conviction::conviction;
+use kobe_quant::quality::{Holding, Quality, quality};
 use kobe_quant::{Conviction, Evidence, IndexFeatures, Series, Setup, Strategy, setups};
 use kobe_trade::book::Book;
 
@@ -79,12 +79,19 @@ pub fn candidates<'d>(data: &'d DataSet, bar: Date, day: Date, book: &Book, repl
         for setup in setups::setups(series, at) {
             let Some(evidence) = Evidence::gather(series, at, &setup, &index) else { continue };
             let conviction = conviction(&evidence);
-            let Some(quality) = quality(series, at, &setup, &conviction, &index, &held, day.weekday()) else { continue };
+            let Some(quality) = quality(series, at, &setup, &conviction, &index, &held, day.weekday()) else {
+                continue;
+            };
             found.push(Candidate { series, at, bar, setup, conviction, quality, index: index.clone() });
         }
     }
     found.sort_by(|a, b| {
-        b.quality.score.partial_cmp(&a.quality.score).unwrap_or(Ordering::Equal).then_with(|| a.symbol().cmp(b.symbol())).then_with(|| a.strategy().cmp(&b.strategy()))
+        b.quality
+            .score
+            .partial_cmp(&a.quality.score)
+            .unwrap_or(Ordering::Equal)
+            .then_with(|| a.symbol().cmp(b.symbol()))
+            .then_with(|| a.strategy().cmp(&b.strategy()))
     });
     found
 }

@@ -7,7 +7,8 @@ use kobe_calendar::FomcDay;
 use kobe_quant::{Series, stats};
 use kobe_trade::book::{Book, Position};
 use kobe_trade::case::{
-    ClockCase, DataCase, Earnings, EntryCase, ExitCase, Floors, Fomc, GuardCase, Holdings, NameCase, PortfolioCase, QualityCase, ReadyCase, RegimeCase,
+    ClockCase, DataCase, Earnings, EntryCase, ExitCase, Floors, Fomc, GuardCase, Holdings, NameCase, PortfolioCase,
+    QualityCase, ReadyCase, RegimeCase,
 };
 use kobe_trade::check::{Ask, Figure};
 use kobe_trade::id::{DecisionId, Side, Symbol};
@@ -39,7 +40,15 @@ fn half() -> Decimal {
 }
 
 /// Gathers the case of an entry.
-pub(super) fn entry(call: &Call<'_>, data: &DataSet, c: &Candidate<'_>, book: &Book, switch: &KillState, window: Window, at: Timestamp) -> Result<EntryCase, String> {
+pub(super) fn entry(
+    call: &Call<'_>,
+    data: &DataSet,
+    c: &Candidate<'_>,
+    book: &Book,
+    switch: &KillState,
+    window: Window,
+    at: Timestamp,
+) -> Result<EntryCase, String> {
     let desk = call.desk;
     let day = desk.market().date_of(at);
     let symbol = Symbol::new(c.symbol()).map_err(|e| e.to_string())?;
@@ -55,7 +64,8 @@ pub(super) fn entry(call: &Call<'_>, data: &DataSet, c: &Candidate<'_>, book: &B
         (Ask::Unknown(why) | Ask::NotApplicable(why), _, _) => Ask::Unknown(why.clone()),
     };
     let close = c.series.bar(c.at).map_or(Decimal::ZERO, |bar| money::px(bar.close));
-    let figure = |x: Option<f64>, what: &str| x.map(Figure).map_or_else(|| Ask::Unknown(format!("no {what}")), Ask::Known);
+    let figure =
+        |x: Option<f64>, what: &str| x.map(Figure).map_or_else(|| Ask::Unknown(format!("no {what}")), Ask::Known);
     let last_session = desk.session_before(day);
     let age = last_session.map(|_| desk.market().exchange().sessions_between(c.bar, day).unwrap_or(usize::MAX));
     let budget = book.budget_on(day);
@@ -84,8 +94,11 @@ pub(super) fn entry(call: &Call<'_>, data: &DataSet, c: &Candidate<'_>, book: &B
         },
         data: DataCase {
             bar: c.bar,
-            last_session: last_session.map_or_else(|| Ask::Unknown("the calendar does not know the session before".into()), Ask::Known),
-            signal_age: age.and_then(|n| u32::try_from(n).ok()).map_or_else(|| Ask::Unknown("no session before".into()), Ask::Known),
+            last_session: last_session
+                .map_or_else(|| Ask::Unknown("the calendar does not know the session before".into()), Ask::Known),
+            signal_age: age
+                .and_then(|n| u32::try_from(n).ok())
+                .map_or_else(|| Ask::Unknown("no session before".into()), Ask::Known),
             quote: quote.clone(),
         },
         name: NameCase {
@@ -160,7 +173,15 @@ fn mark(data: &DataSet, desk: &Services, symbol: &Symbol, at: Timestamp) -> Opti
     desk.broker().quote(symbol, at).ok().map(|quote| quote.mid())
 }
 
-fn size_case(desk: &Services, c: &Candidate<'_>, book: &Book, quote: &Ask<Quote>, mode: PolicyMode, fomc: Fomc, day: jiff::civil::Date) -> Ask<SizeCase> {
+fn size_case(
+    desk: &Services,
+    c: &Candidate<'_>,
+    book: &Book,
+    quote: &Ask<Quote>,
+    mode: PolicyMode,
+    fomc: Fomc,
+    day: jiff::civil::Date,
+) -> Ask<SizeCase> {
     let quote = match quote {
         Ask::Known(quote) => quote,
         Ask::Unknown(why) | Ask::NotApplicable(why) => return Ask::Unknown(why.clone()),
@@ -203,15 +224,31 @@ fn last_scan(desk: &Services, at: Timestamp) -> Timestamp {
     let today = market.date_of(at);
     let on = |date: jiff::civil::Date, hour, minute| market.instant(date.at(hour, minute, 0, 0)).at;
     let before = desk.session_before(today).map(|d| on(d, 15, 55));
-    [Some(on(today, 15, 55)), Some(on(today, 10, 30)), before].into_iter().flatten().find(|scan| *scan <= at).unwrap_or(Timestamp::MIN)
+    [Some(on(today, 15, 55)), Some(on(today, 10, 30)), before]
+        .into_iter()
+        .flatten()
+        .find(|scan| *scan <= at)
+        .unwrap_or(Timestamp::MIN)
 }
 
-fn portfolio(desk: &Services, data: &DataSet, c: &Candidate<'_>, book: &Book, sized: &Ask<SizeCase>, at: Timestamp) -> PortfolioCase {
+fn portfolio(
+    desk: &Services,
+    data: &DataSet,
+    c: &Candidate<'_>,
+    book: &Book,
+    sized: &Ask<SizeCase>,
+    at: Timestamp,
+) -> PortfolioCase {
     let known = match sized {
         Ask::Known(case) => case,
         Ask::Unknown(why) | Ask::NotApplicable(why) => {
             let unknown = || Ask::Unknown(why.clone());
-            return PortfolioCase { sector_open: unknown(), basket_open: unknown(), value_at_risk: Ask::Unknown(why.clone()), heat: Ask::NotApplicable(NOT_BUILT.into()) };
+            return PortfolioCase {
+                sector_open: unknown(),
+                basket_open: unknown(),
+                value_at_risk: Ask::Unknown(why.clone()),
+                heat: Ask::NotApplicable(NOT_BUILT.into()),
+            };
         }
     };
     let mut rows: Vec<(&Series, Decimal)> = Vec::new();
@@ -247,8 +284,14 @@ fn portfolio(desk: &Services, data: &DataSet, c: &Candidate<'_>, book: &Book, si
             None => true,
         }
     };
-    let basket_open = rows.iter().filter(|(s, _)| s.symbol() != c.symbol() && together(s)).map(|(_, value)| *value).sum();
-    PortfolioCase { sector_open, basket_open: Ask::Known(basket_open), value_at_risk: value_at_risk(c, known, &rows), heat: Ask::NotApplicable(NOT_BUILT.into()) }
+    let basket_open =
+        rows.iter().filter(|(s, _)| s.symbol() != c.symbol() && together(s)).map(|(_, value)| *value).sum();
+    PortfolioCase {
+        sector_open,
+        basket_open: Ask::Known(basket_open),
+        value_at_risk: value_at_risk(c, known, &rows),
+        heat: Ask::NotApplicable(NOT_BUILT.into()),
+    }
 }
 
 fn value_at_risk(c: &Candidate<'_>, sized: &SizeCase, rows: &[(&Series, Decimal)]) -> Ask<Figure> {
@@ -268,7 +311,14 @@ fn value_at_risk(c: &Candidate<'_>, sized: &SizeCase, rows: &[(&Series, Decimal)
 }
 
 /// Gathers the case of an exit of the whole position.
-pub(super) fn exit(desk: &Services, position: &Position, reason: ExitReason, book: &Book, switch: &KillState, at: Timestamp) -> ExitCase {
+pub(super) fn exit(
+    desk: &Services,
+    position: &Position,
+    reason: ExitReason,
+    book: &Book,
+    switch: &KillState,
+    at: Timestamp,
+) -> ExitCase {
     let day = desk.market().date_of(at);
     let endpoint = desk.broker().endpoint();
     let mode = endpoint.mode();

@@ -61,9 +61,34 @@ pub enum ChokeError {
     Unknown(DecisionId, String),
 }
 
+/// A decision that was judged and is not booked yet.
+struct Judged {
+    inputs: Inputs,
+    judgement: Judgement,
+    gates: Vec<Check>,
+    evidence: Evidence,
+    ticket: Option<Ticket>,
+    quote: Option<Quote>,
+}
+
 /// The right of the row decides, not what its function could do.
 fn require(call: &Call<'_>, holds: bool, right: &str) -> Result<(), ChokeError> {
-    if holds { Ok(()) } else { Err(ChokeError::Record(format!("task {} does not hold the right `{right}`: nothing was sent", call.task()))) }
+    if holds {
+        Ok(())
+    } else {
+        Err(ChokeError::Record(format!("task {} does not hold the right `{right}`: nothing was sent", call.task())))
+    }
+}
+
+/// Judges anew when someone else booked a fact between the look and the intent: nothing was stored and nothing was sent then.
+fn again_on_conflict(attempt: impl Fn() -> Result<Verdict, ChokeError>) -> Result<Verdict, ChokeError> {
+    for _ in 0..4 {
+        match attempt() {
+            Err(ChokeError::Books(BooksError::Conflict { .. })) => continue,
+            ended => return ended,
+        }
+    }
+    attempt()
 }
 
 impl Services {
@@ -71,8 +96,24 @@ impl Services {
     ///
     /// # Errors
     /// [`ChokeError`]; an order whose fate is unknown closes entries.
-    pub fn enter(&self, call: &Call<'_>, data: &DataSet, candidate: &Candidate<'_>, window: Window) -> Result<Verdict, ChokeError> {
+    pub fn enter(
+        &self,
+        call: &Call<'_>,
+        data: &DataSet,
+        candidate: &Candidate<'_>,
+        window: Window,
+    ) -> Result<Verdict, ChokeError> {
         require(call, call.attempt.task().right == TradeRight::Open, "open")?;
+        again_on_conflict(|| self.try_enter(call, data, candidate, window))
+    }
+
+    fn try_enter(
+        &self,
+        call: &Call<'_>,
+        data: &DataSet,
+        candidate: &Candidate<'_>,
+        window: Window,
+    ) -> Result<Verdict, ChokeError> {
         let _one_at_a_time = self.hold_choke();
         let at = self.clock().now();
         let switch = self.kill().read(at);
@@ -93,14 +134,24 @@ impl Services {
             Some(gates) => judgement.entry_ticket(case, name(&inputs)?, gates.clone()),
             None => None,
         };
-        self.decide(call, &book, inputs.clone(), judgement, seven.unwrap_or_default(), evidence, ticket, quote)
+        self.decide(
+            call,
+            &book,
+            Judged { inputs: inputs.clone(), judgement, gates: seven.unwrap_or_default(), evidence, ticket, quote },
+        )
     }
 
     /// Judges a candidate as [`Services::enter`] would, and books nothing.
     ///
     /// # Errors
     /// A sentence, when the case cannot be put together.
-    pub fn would_enter(&self, call: &Call<'_>, data: &DataSet, candidate: &Candidate<'_>, window: Window) -> Result<Judgement, String> {
+    pub fn would_enter(
+        &self,
+        call: &Call<'_>,
+        data: &DataSet,
+        candidate: &Candidate<'_>,
+        window: Window,
+    ) -> Result<Judgement, String> {
         let at = self.clock().now();
         let switch = self.kill().read(at);
         Ok(judge_entry(&case::entry(call, data, candidate, &self.book(), &switch, window, at)?))
@@ -112,6 +163,10 @@ impl Services {
     /// [`ChokeError`]; an order whose fate is unknown closes entries.
     pub fn leave_position(&self, call: &Call<'_>, id: &PositionId, reason: ExitReason) -> Result<Verdict, ChokeError> {
         require(call, call.attempt.task().right.trades(), "reduce")?;
+        again_on_conflict(|| self.try_leave(call, id, reason))
+    }
+
+    fn try_leave(&self, call: &Call<'_>, id: &PositionId, reason: ExitReason) -> Result<Verdict, ChokeError> {
         let _one_at_a_time = self.hold_choke();
         let at = self.clock().now();
         let switch = self.kill().read(at);
@@ -120,7 +175,9 @@ impl Services {
         let case = case::exit(self, position, reason, &book, &switch, at);
         let quote = case.quote.known().cloned();
         let judgement = judge_exit(&case);
-        let seven = judgement.admits().then(|| self.seven(at, Intent::Exit, &switch, &case.kill, Ok("an exit uses no budget".into())));
+        let seven = judgement
+            .admits()
+            .then(|| self.seven(at, Intent::Exit, &switch, &case.kill, Ok("an exit uses no budget".into())));
         let mut evidence = Evidence::none();
         evidence.context = case::context(call);
         let inputs = Inputs::Exit(Box::new(case));
@@ -132,10 +189,21 @@ impl Services {
             }
             None => None,
         };
-        self.decide(call, &book, inputs.clone(), judgement, seven.unwrap_or_default(), evidence, ticket, quote)
+        self.decide(
+            call,
+            &book,
+            Judged { inputs: inputs.clone(), judgement, gates: seven.unwrap_or_default(), evidence, ticket, quote },
+        )
     }
 
-    fn seven(&self, at: Timestamp, intent: Intent, switch: &KillState, kill: &kobe_trade::kill::KillAnswer, policy: Result<String, String>) -> Vec<Check> {
+    fn seven(
+        &self,
+        at: Timestamp,
+        intent: Intent,
+        switch: &KillState,
+        kill: &kobe_trade::kill::KillAnswer,
+        policy: Result<String, String>,
+    ) -> Vec<Check> {
         seven_gates(&SevenCase { at, intent, switch, read_at: at, kill, endpoint: &self.broker().endpoint(), policy })
     }
 
@@ -147,7 +215,8 @@ impl Services {
             _ if book.kill().active.is_some() => return Ok(book),
             KillState::Present(record) => record.clone(),
             KillState::Unreadable(why) => {
-                let mut record = KillRecord::new(&format!("the kill switch cannot be read: {why}"), Trigger::Manual, at, "desk");
+                let mut record =
+                    KillRecord::new(&format!("the kill switch cannot be read: {why}"), Trigger::Manual, at, "desk");
                 record.activated_at = None;
                 record
             }
@@ -155,22 +224,14 @@ impl Services {
         Ok(self.append(&book, vec![self.fact(at, What::KillTripped { record })])?)
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn decide(
-        &self,
-        call: &Call<'_>,
-        book: &Book,
-        inputs: Inputs,
-        judgement: Judgement,
-        gates: Vec<Check>,
-        evidence: Evidence,
-        ticket: Option<Ticket>,
-        quote: Option<Quote>,
-    ) -> Result<Verdict, ChokeError> {
+    fn decide(&self, call: &Call<'_>, book: &Book, judged: Judged) -> Result<Verdict, ChokeError> {
+        let Judged { inputs, judgement, gates, evidence, ticket, quote } = judged;
         let at = inputs.at();
         let decision = inputs.decision_id();
-        let refusal = judgement.refusal.clone().or_else(|| gates.iter().find(|g| !g.holds()).and_then(|g| g.reason.clone()));
-        let packet = Packet::seal(self.build(), inputs, judgement, gates, evidence).map_err(|e| ChokeError::Record(e.to_string()))?;
+        let refusal =
+            judgement.refusal.clone().or_else(|| gates.iter().find(|g| !g.holds()).and_then(|g| g.reason.clone()));
+        let packet = Packet::seal(self.build(), inputs, judgement, gates, evidence)
+            .map_err(|e| ChokeError::Record(e.to_string()))?;
         let mut facts = vec![self.fact(at, What::Decided { packet: Box::new(packet) })];
         if let Some(refusal) = refusal {
             self.append(book, facts)?;
@@ -188,15 +249,20 @@ impl Services {
         self.send(call, &book, &decision, quote)
     }
 
-    fn send(&self, call: &Call<'_>, book: &Book, decision: &DecisionId, quote: Option<Quote>) -> Result<Verdict, ChokeError> {
+    fn send(
+        &self,
+        call: &Call<'_>,
+        book: &Book,
+        decision: &DecisionId,
+        quote: Option<Quote>,
+    ) -> Result<Verdict, ChokeError> {
         let now = self.clock().now();
-        let withdraw = |book: &Book, reason: String| -> Result<(), ChokeError> {
+        let withdraw = |reason: String| -> Result<(), ChokeError> {
             let change = OrderEvent::Cancelled { reason };
-            self.append(book, vec![self.fact(now, What::Ordered { decision: decision.clone(), change })])?;
-            Ok(())
+            self.book_after_intent(vec![self.fact(now, What::Ordered { decision: decision.clone(), change })])
         };
         let (Some(order), Some(quote)) = (book.order(decision), quote) else {
-            withdraw(book, "no quote".into())?;
+            withdraw("no quote".into())?;
             return Ok(Verdict::NotFilled("no quote".into()));
         };
         let case = SendCase {
@@ -209,14 +275,19 @@ impl Services {
         let permit = match permit(book, decision, &case) {
             Ok(permit) => permit,
             Err(refused) => {
-                withdraw(book, refused.reason.clone())?;
+                withdraw(refused.reason.clone())?;
                 return Ok(Verdict::Refused(refused.reason));
             }
         };
         let ack = match self.broker().submit(permit, order, &quote, now) {
             Ok(ack) => ack,
-            Err(e @ (BrokerError::NotCovered(_) | BrokerError::NotSent(_) | BrokerError::NoQuote { .. } | BrokerError::NotAnEntry(_))) => {
-                withdraw(book, e.to_string())?;
+            Err(
+                e @ (BrokerError::NotCovered(_)
+                | BrokerError::NotSent(_)
+                | BrokerError::NoQuote { .. }
+                | BrokerError::NotAnEntry(_)),
+            ) => {
+                withdraw(e.to_string())?;
                 return Ok(Verdict::NotFilled(e.to_string()));
             }
             Err(BrokerError::Unknown(why)) => {
@@ -247,13 +318,29 @@ impl Services {
         };
         if let Some(stop) = &ack.stop {
             let position = PositionId::of(order.ticket.day, &order.ticket.symbol);
-            facts.push(self.fact(now, What::StopPlaced { position, client: stop.client.clone(), qty: stop.qty, stop: stop.stop }));
+            facts.push(
+                self.fact(
+                    now,
+                    What::StopPlaced { position, client: stop.client.clone(), qty: stop.qty, stop: stop.stop },
+                ),
+            );
         }
         if !matches!(ack.status, AckStatus::Working) {
             facts.push(ordered(OrderEvent::Closed));
         }
-        self.append(book, facts)?;
+        self.book_after_intent(facts)?;
         Ok(verdict)
+    }
+
+    /// Books what became of an intent. It is so whatever else was booked meanwhile: a conflict looks again and books it all the same.
+    fn book_after_intent(&self, facts: Vec<Fact>) -> Result<(), ChokeError> {
+        loop {
+            match self.append(&self.book(), facts.clone()) {
+                Ok(_) => return Ok(()),
+                Err(BooksError::Conflict { .. }) => {}
+                Err(e) => return Err(ChokeError::Record(format!("what became of an order could not be booked: {e}"))),
+            }
+        }
     }
 
     /// Clears up after a crash: an intent that was stored and that the broker has never seen is withdrawn; what the broker did meanwhile is booked.
@@ -268,7 +355,10 @@ impl Services {
             let book = self.book();
             let Some(order) = book.unsent().next() else { return Ok(settled) };
             let decision = order.ticket.decision.clone();
-            let seen = self.broker().find(&order.client(), now).map_err(|e| ChokeError::Unknown(decision.clone(), e.to_string()))?;
+            let seen = self
+                .broker()
+                .find(&order.client(), now)
+                .map_err(|e| ChokeError::Unknown(decision.clone(), e.to_string()))?;
             if seen.is_some() {
                 self.block("unknown_order", format!("{decision} was sent before the restart; an operator must look"));
                 return Err(ChokeError::Unknown(decision, "the broker knows it, the books do not".into()));

@@ -39,5 +39,9 @@ pub fn valid(data: &DataSet, bar_date: Date) -> impl Iterator<Item = &Series> {
 
 /// Returns how many sectors the valid symbols belong to; rules about sectors mean something from two on.
 pub fn sectors(data: &DataSet, bar_date: Date) -> usize {
-    valid(data, bar_date).filter_map(|s| data.sector_on(s.symbol(), bar_date)).map(|row| row.sector.as_str()).collect::<BTreeSet<_>>().len()
+    valid(data, bar_date)
+        .filter_map(|s| data.sector_on(s.symbol(), bar_date))
+        .map(|row| row.sector.as_str())
+        .collect::<BTreeSet<_>>()
+        .len()
 }
