@@ -58,24 +58,28 @@ pub fn load(directory: Option<&Path>) -> Result<Loaded, Failure> {
         Some(directory) => read(directory)?,
         None => built_in(),
     };
-    let desk = Desk::parse(&files, &kobe_desk::functions::catalog())
-        .map_err(|problems| Failure::Desk(placed(problems, directory)))?;
+    // A desk is named by the content and the relative names of its files; mistakes are told under names that a person can open.
+    let desk = parse(&files).or_else(|_| parse(&shown(&files, directory))).map_err(Failure::Desk)?;
     Ok(Loaded { desk: Arc::new(desk), root: directory.map(Path::to_owned) })
+}
+
+/// Reads files against the functions of this build.
+///
+/// # Errors
+/// Every mistake found.
+pub fn parse(files: &[SourceFile]) -> Result<Desk, Vec<Problem>> {
+    Desk::parse(files, &kobe_desk::functions::catalog())
+}
+
+/// Gives files the names by which a person can open them.
+pub fn shown(files: &[SourceFile], root: Option<&Path>) -> Vec<SourceFile> {
+    let name = |name: &str| root.map_or(name.to_owned(), |root| root.join(name).display().to_string());
+    files.iter().map(|f| SourceFile { name: name(&f.name), text: f.text.clone() }).collect()
 }
 
 /// Returns the files of the desk built in.
 pub fn built_in() -> Vec<SourceFile> {
     BUILT_IN.iter().map(|(name, text)| SourceFile { name: (*name).into(), text: (*text).into() }).collect()
-}
-
-/// Gives places the names by which a person can open them.
-pub fn placed(mut problems: Vec<Problem>, root: Option<&Path>) -> Vec<Problem> {
-    if let Some(root) = root {
-        for problem in &mut problems {
-            problem.place.file = root.join(&problem.place.file).display().to_string();
-        }
-    }
-    problems
 }
 
 /// Reads every desk file below a directory, sorted by name.

@@ -90,11 +90,8 @@ impl Standing {
         };
         let since = told["activated_at"].as_str().and_then(|t| t.parse().ok());
         let since = since.map_or("an unknown time".to_owned(), |t| when::day_and_clock(t, market));
-        format!(
-            "{} by {} since {since}; no entry passes, {exits}",
-            paint.red(format!("pulled: {}", word("reason"))),
-            word("activated_by")
-        )
+        let who = paint.red(format!("pulled by {} since {since}", word("activated_by")));
+        format!("{who}: {}; no entry passes, {exits}", word("reason"))
     }
 
     /// Says it as JSON.

@@ -227,7 +227,7 @@ fn fomc(context: &MarketContext, market: &Market) -> String {
         None => "no later decision is known".to_owned(),
     };
     match context.fomc {
-        FomcDay::Scheduled => format!("decision today at 14:00; {}", next()),
+        FomcDay::Scheduled => format!("decision today; {}", next()),
         FomcDay::Tentative => format!("decision today (tentative); {}", next()),
         FomcDay::Unscheduled => format!("an unscheduled decision fell on this day; {}", next()),
         FomcDay::No => next(),

@@ -335,9 +335,9 @@ fn at(
         return shell.out.text(&text);
     }
     let local = |t: Option<Timestamp>| {
-        t.map_or("unknown".into(), |t| {
-            t.to_zoned_datetime(venue.zone().clone()).strftime("%a %Y-%m-%d %H:%M").to_string()
-        })
+        let local = t.map(|t| t.to_zoned_datetime(venue.zone().clone()));
+        let form = |second| if second == 0 { "%a %Y-%m-%d %H:%M" } else { "%a %Y-%m-%d %H:%M:%S" };
+        local.map_or("unknown".into(), |l| l.strftime(form(l.second())).to_string())
     };
     let header =
         ["INSTANT", "MARKET", "PHASE", "NEXT OPEN", "NEXT CLOSE", "PREVIOUS CLOSE"].map(|name| (name, Side::Left));

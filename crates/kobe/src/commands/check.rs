@@ -1,13 +1,12 @@
 //! `kobe check`: are the desk files sound?
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use kobe_plan::desk::Severity;
-use kobe_plan::{Desk, Problem, SourceFile};
+use kobe_plan::{Problem, SourceFile};
 use serde_json::json;
 
-use crate::desk_files::{self, placed};
+use crate::desk_files;
 use crate::exit::Exit;
 use crate::failure::{Failure, problems_text};
 use crate::output::count;
@@ -45,12 +44,9 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     let found = match files(args, shell) {
         Err(Failure::Desk(problems)) => Findings { tasks: 0, problems },
         Err(other) => return Err(other),
-        Ok((files, root)) => match Desk::parse(&files, &kobe_desk::functions::catalog()) {
-            Err(problems) => Findings { tasks: 0, problems: placed(problems, root.as_deref()) },
-            Ok(desk) => {
-                let warnings = desk.lint(&files, &Arc::clone(&market), from);
-                Findings { tasks: desk.tasks.len(), problems: placed(warnings, root.as_deref()) }
-            }
+        Ok(files) => match desk_files::parse(&files) {
+            Err(problems) => Findings { tasks: 0, problems },
+            Ok(desk) => Findings { tasks: desk.tasks.len(), problems: desk.lint(&files, &market, from) },
         },
     };
     let (errors, warnings): (Vec<&Problem>, Vec<&Problem>) =
@@ -75,14 +71,12 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     Ok(if errors.is_empty() { Exit::Fine } else { Exit::No })
 }
 
-type Sources = (Vec<SourceFile>, Option<PathBuf>);
-
-fn files(args: &Args, shell: &Shell) -> Result<Sources, Failure> {
+fn files(args: &Args, shell: &Shell) -> Result<Vec<SourceFile>, Failure> {
+    let below = |root: &PathBuf| Ok(desk_files::shown(&desk_files::read(root)?, Some(root)));
     match (args.files.as_slice(), &shell.settings.config) {
-        ([], None) => Ok((desk_files::built_in(), None)),
-        ([], Some(directory)) => Ok((desk_files::read(directory)?, Some(directory.clone()))),
-        ([one], _) if one.is_dir() => Ok((desk_files::read(one)?, Some(one.clone()))),
-        (several, _) => Ok((each(several)?, None)),
+        ([], None) => Ok(desk_files::built_in()),
+        ([], Some(root)) => below(root),
+        (several, _) => each(several),
     }
 }
 
@@ -90,9 +84,7 @@ fn each(paths: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
     let (mut files, mut problems) = (Vec::new(), Vec::new());
     for path in paths {
         if path.is_dir() {
-            for file in desk_files::read(path)? {
-                files.push(SourceFile { name: path.join(&file.name).display().to_string(), text: file.text });
-            }
+            files.extend(desk_files::shown(&desk_files::read(path)?, Some(path)));
             continue;
         }
         match desk_files::read_text(path)? {

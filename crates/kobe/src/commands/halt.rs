@@ -12,17 +12,14 @@ use crate::{kill, lookup};
 
 /// Arguments of `kobe halt`.
 #[derive(Debug, clap::Args)]
-#[command(
-    long_about = "Pull the kill switch.
+#[command(after_help = "\
+No entry leaves any more, at once; exits pass for one more minute, counted from the first activation, \
+then nothing does. Protective stops that stand at the broker stay. Scheduler, data, research and reports \
+go on. The switch survives a restart; only `kobe resume` takes it back.
 
-No entry leaves any more, at once; exits pass for one more minute, counted from the first activation,
-then nothing does. Protective stops that stand at the broker stay. Scheduler, data, research and
-reports go on. The switch survives a restart; only `kobe resume` takes it back.",
-    after_help = "\
 Examples:
   kobe halt --reason \"fills look strange\"
-  kobe status --json | jq .kill_switch"
-)]
+  kobe status --json | jq .kill_switch")]
 pub struct Args {
     /// Halt one lane only (not built yet)
     #[arg(value_name = "LANE")]

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use kobe_calendar::{Market, MarketDay};
 use kobe_plan::task::priority_word;
+use kobe_plan::trigger::Firing;
 use kobe_plan::view::{self, Planned, Selection};
 use kobe_plan::{Desk, Reason, Verdict};
 use serde::Serialize;
@@ -107,9 +108,20 @@ fn dates(args: &Args, shell: &Shell, market: &Market) -> Result<(Date, Date), Fa
     Ok((from, to))
 }
 
+/// How wide the columns are that hold names and triggers.
+#[derive(Debug, Clone, Copy)]
+struct Columns {
+    task: usize,
+    trigger: usize,
+}
+
+fn firing<'a>(planned: &Planned, desk: &'a Desk) -> &'a Firing {
+    &desk.task(planned.task).firings[planned.occurrence.map_or(0, |o| o.firing as usize)]
+}
+
 fn row<'a>(planned: &Planned, desk: &'a Desk, market: &Market) -> Row<'a> {
     let task = desk.task(planned.task);
-    let firing = planned.occurrence.map_or(0, |o| o.firing as usize);
+    let firing = firing(planned, desk);
     let at = planned.occurrence.map(|o| o.due).or(planned.earliest);
     let (verdict, reason) = match planned.verdict {
         Some(Verdict::Admit) => ("admit", None),
@@ -120,11 +132,11 @@ fn row<'a>(planned: &Planned, desk: &'a Desk, market: &Market) -> Row<'a> {
         task: &task.name,
         function: task.function(),
         lane: task.lane.word(),
-        priority: task.firings[firing].priority,
+        priority: firing.priority,
         slot: planned.occurrence.map(|o| o.slot.to_string()),
         at_utc: at.map(|t| t.to_string()),
         at_local: at.map(|t| when::local(t, market)),
-        trigger: task.firings[firing].trigger.to_string(),
+        trigger: firing.trigger.to_string(),
         verdict,
         reason,
     }
@@ -139,14 +151,18 @@ fn page(
     paint: Paint,
 ) -> Result<String, Failure> {
     let mut text = String::new();
-    let width = rows.iter().map(|p| desk.task(p.task).name.len()).max().unwrap_or(0);
+    let widest = |of: &dyn Fn(&Planned) -> usize| rows.iter().map(of).max().unwrap_or(0);
+    let columns = Columns {
+        task: widest(&|p| desk.task(p.task).name.len()),
+        trigger: widest(&|p| firing(p, desk).trigger.to_string().len()),
+    };
     let slots: Vec<(Timestamp, &Planned)> = rows.iter().filter_map(|p| p.occurrence.map(|o| (o.due, p))).collect();
     let mut date = from;
     while date <= to {
         let day = market.day(date)?;
         let first = slots.partition_point(|(due, _)| *due < day.from);
         let end = slots.partition_point(|(due, _)| *due < day.to);
-        text.push_str(&day_page(&day, &slots[first..end], desk, market, width, paint));
+        text.push_str(&day_page(&day, &slots[first..end], desk, market, columns, paint));
         text.push('\n');
         date = date.checked_add(1.day()).map_err(|e| Failure::Broke { what: e.to_string() })?;
     }
@@ -164,7 +180,7 @@ fn page(
                 Some(at) => format!("from {}", when::day_and_clock(at, market)),
                 None => "not in this time".to_owned(),
             };
-            let trigger = &task.firings[0].trigger;
+            let (trigger, width) = (&task.firings[0].trigger, columns.task);
             let _ = writeln!(text, "  {} {:width$}  {:<11} {trigger}, {when}", paint.dim("~"), task.name, task.lane);
         }
         text.push('\n');
@@ -178,7 +194,7 @@ fn day_page(
     slots: &[(Timestamp, &Planned)],
     desk: &Desk,
     market: &Market,
-    width: usize,
+    columns: Columns,
     paint: Paint,
 ) -> String {
     let due = Density::of(slots.iter().map(|(at, _)| *at), market);
@@ -196,15 +212,15 @@ fn day_page(
         let hours = format!("{}-{}", when::clock(from, market), picture::end_clock(to, market));
         let _ = writeln!(text, "\n{} {}", paint.bold(phase.as_str()), paint.dim(hours));
         for (at, planned) in &slots[first..end] {
-            text.push_str(&line(*at, planned, desk, market, width, paint));
+            text.push_str(&line(*at, planned, desk, market, columns, paint));
         }
     }
     text
 }
 
-fn line(at: Timestamp, planned: &Planned, desk: &Desk, market: &Market, width: usize, paint: Paint) -> String {
+fn line(at: Timestamp, planned: &Planned, desk: &Desk, market: &Market, columns: Columns, paint: Paint) -> String {
     let task = desk.task(planned.task);
-    let firing = &task.firings[planned.occurrence.map_or(0, |o| o.firing as usize)];
+    let (firing, Columns { task: width, trigger }) = (firing(planned, desk), columns);
     let (mark, verdict) = match planned.verdict {
         Some(Verdict::Skip(reason)) => (paint.yellow("–"), format!("  {}", paint.yellow(format!("skip: {reason}")))),
         _ => (paint.green("✓"), String::new()),
@@ -213,7 +229,7 @@ fn line(at: Timestamp, planned: &Planned, desk: &Desk, market: &Market, width: u
         if planned.occurrence.is_some_and(|o| o.dst_shifted) { "  (its time does not exist that day)" } else { "" };
     let moment = format!("{:<8}", when::clock(at, market));
     format!(
-        "  {moment} {mark} {:width$}  {:<11} {:<10} {:<14}{verdict}{shifted}",
+        "  {moment} {mark} {:width$}  {:<11} {:<10} {:<trigger$}{verdict}{shifted}",
         task.name,
         task.lane.word(),
         priority_word(firing.priority),

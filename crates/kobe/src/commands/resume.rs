@@ -18,16 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Arguments of `kobe resume`.
 #[derive(Debug, clap::Args)]
-#[command(
-    long_about = "Take the kill switch back.
+#[command(after_help = "\
+Nothing automatic ever does: it needs a person, the cause, what was done about it, and why now. All four \
+are kept in the audit and in the books. For one hour afterwards only exits pass.
 
-Nothing automatic ever does: it needs a person, the cause, what was done about it, and why now.
-All four are kept in the audit and in the books. For one hour afterwards only exits pass.",
-    after_help = "\
 Example:
   kobe resume --cause \"broker replayed fills\" --fix \"reconciled by hand, 0 mismatches\" \\
-              --reason \"books tie again\" --operator anna"
-)]
+              --reason \"books tie again\" --operator anna")]
 pub struct Args {
     /// Resume one lane only (not built yet)
     #[arg(value_name = "LANE")]
@@ -73,7 +70,7 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
             act(rearm(&books, &KillFile::in_state(state), now, market.date_of(now), &word))?;
         }
     }
-    show(shell, now)
+    show(shell, shell.now())
 }
 
 fn act(done: Result<(), String>) -> Result<(), Failure> {

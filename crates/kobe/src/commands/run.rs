@@ -20,19 +20,16 @@ use crate::wiring::{self, Live, VERSION};
 
 /// Arguments of `kobe run`.
 #[derive(Debug, clap::Args)]
-#[command(
-    long_about = "Run the desk until told to stop.
+#[command(after_help = "\
+What was stored is recovered first, then every slot is started at its instant. Health and metrics are \
+served on --listen. The first SIGTERM or SIGINT lets what runs end (30 s), a second one stops at once. \
+With --json every event is one line on stdout.
 
-What was stored is recovered first, then every slot is started at its instant. Health and metrics are
-served on --listen. The first SIGTERM or SIGINT lets what runs end (30 s), a second one stops at once.
-With --json every event is one line on stdout.",
-    after_help = "\
 Examples:
   kobe run
   kobe run --once
   kobe run --listen 127.0.0.1:9000 --json
-  curl -s localhost:8081/health | jq"
-)]
+  curl -s localhost:8081/health | jq")]
 pub struct Args {
     /// Do all that is due and eligible now, then end
     #[arg(long)]

@@ -194,7 +194,7 @@ fn card(task: &Task, loaded: &Loaded, ix: TaskIx, next: &[String], runs: &[RunRo
         Work::Command(argv) => line("starts", argv.join(" ")),
     }
     if let Some(standing) = standing(&loaded.desk, ix) {
-        line("standing", paint.yellow(standing.note.to_string()));
+        line("standing", paint.yellow(&standing.note));
     }
     if !task.enabled {
         line("standing", paint.yellow("switched off in the desk file"));

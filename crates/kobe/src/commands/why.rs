@@ -1,12 +1,13 @@
 //! `kobe why`: every predicate of one slot with its answer.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use kobe_calendar::Market;
 use kobe_plan::judge::Check;
 use kobe_plan::view::{self, Why};
-use kobe_plan::{Reason, Slot, Task, Verdict};
+use kobe_plan::{Desk, Occurrence, Reason, Slot, Task, TaskIx, Verdict};
 use kobe_store::{Reader, RunRow};
 use serde::Serialize;
 
@@ -47,6 +48,7 @@ struct Answer<'a> {
     reason_text: Option<&'static str>,
     checks: &'a [Check],
     run: Option<RunRow>,
+    also: Vec<String>,
     next: Option<String>,
 }
 
@@ -70,6 +72,10 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     };
     let Some(why) = inside else { return none(shell, task, &market, at, later) };
     let slot = why.occurrence.slot;
+    let also = match until {
+        Some(until) => others(&loaded.desk, &market, ix, why.occurrence.due, until),
+        None => Vec::new(),
+    };
     // What is driven by context has no slot before its turn; its number here is only a place.
     let named = !matches!(slot, Slot::Cooldown { .. });
     let run = match Reader::open(&shell.settings.state)? {
@@ -88,12 +94,24 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
             reason_text: reason.map(view::reason_text),
             checks: &why.checks,
             run,
+            also: also.iter().map(|o| o.slot.to_string()).collect(),
             next: None,
         })?;
     } else {
-        shell.out.text(&page(&why, task, &market, run.as_ref(), named, shell.out.paint()))?;
+        let mut text = page(&why, task, &market, run.as_ref(), named, shell.out.paint());
+        if !also.is_empty() {
+            let clocks: Vec<String> = also.iter().map(|o| when::clock(o.due, &market)).collect();
+            let _ = writeln!(text, "\nits other slots of the day: {} (ask with --at)", clocks.join(", "));
+        }
+        shell.out.text(&text)?;
     }
     Ok(Exit::Fine)
+}
+
+/// The slots of a task after the one explained, up to the end of its day.
+fn others(desk: &Desk, market: &Arc<Market>, ix: TaskIx, after: Timestamp, until: Timestamp) -> Vec<Occurrence> {
+    // A task may be due every second; a few lines say enough.
+    view::next(desk, market, ix, after, 12).into_iter().filter(|o| o.due < until).collect()
 }
 
 fn words(verdict: Verdict, named: bool) -> (&'static str, Option<Reason>) {
@@ -116,6 +134,7 @@ fn none(shell: &Shell, task: &Task, market: &Market, at: Timestamp, later: Optio
             reason_text: None,
             checks: &[],
             run: None,
+            also: Vec::new(),
             next: later.map(|t| when::local(t, market)),
         })?;
         return Ok(Exit::Fine);
