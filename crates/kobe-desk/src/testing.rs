@@ -2,6 +2,7 @@
 //!
 //! A test calls a task by its name, so that it proves the row of the desk files together with the function. Start at [`Fixture::replay`].
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -61,7 +62,7 @@ struct Kept {
     book: Arc<Book>,
     blocks: Vec<Block>,
     head: Head,
-    artifacts: Vec<Artifact>,
+    artifacts: BTreeMap<String, Artifact>,
 }
 
 impl MemoryBooks {
@@ -99,12 +100,12 @@ impl Books for MemoryBooks {
     }
 
     fn put(&self, artifact: Artifact) -> Result<(), BooksError> {
-        self.kept(|kept| kept.artifacts.push(artifact));
+        self.kept(|kept| kept.artifacts.insert(artifact.name.clone(), artifact));
         Ok(())
     }
 
     fn latest(&self, name: &str) -> Result<Option<Artifact>, BooksError> {
-        Ok(self.kept(|kept| kept.artifacts.iter().rev().find(|a| a.name == name).cloned()))
+        Ok(self.kept(|kept| kept.artifacts.get(name).cloned()))
     }
 }
 

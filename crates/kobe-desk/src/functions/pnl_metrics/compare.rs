@@ -1,11 +1,11 @@
 //! Strategies side by side: count, rate, factor, expectancy, and whether their means differ.
 
 use kobe_plan::Outcome;
-use kobe_quant::Strategy;
+use kobe_quant::{Strategy, stats};
 use kobe_trade::book::Trade;
 use serde_json::{Map, Value, json};
 
-use super::figures::{Tally, bootstrap, results, welch};
+use super::figures::{Tally, results, welch};
 use crate::call::Call;
 use crate::early::Work;
 
@@ -22,7 +22,8 @@ pub(super) fn compare_strategies(call: &Call<'_>) -> Work {
         let chosen: Vec<&Trade> = book.trades().iter().filter(|trade| belongs(trade, name)).collect();
         let tally = Tally::of(chosen.iter().copied());
         let mut row = tally.json();
-        row["expectancy_bootstrap_95"] = json!(bootstrap(&results(chosen)).map(|found| found.expectancy));
+        let results = results(chosen);
+        row["standard_error"] = json!(stats::std(&results).map(|std| std / (results.len() as f64).sqrt()));
         told.push(format!("{name} {} trades {:+}", tally.trades, tally.net()));
         rows.insert(name.clone(), row);
     }

@@ -40,13 +40,13 @@ pub(super) fn generate_report(call: &Call<'_>) -> Work {
         .map(|i| json!({ "at": i.at, "what": i.what }))
         .collect();
     let room = room(book, call.desk.broker().endpoint().mode(), call.date);
-    let of_today =
-        |name: &str, key: &str| Ok::<_, Outcome>(call.today(name)?.map_or(Value::Null, |a| a.body[key].clone()));
+    let body_of = |name: &str| Ok::<_, Outcome>(call.today(name)?.map_or(Value::Null, |artifact| artifact.body));
+    let (daily, regime) = (body_of("daily_pnl")?, body_of("regime")?);
     let body = json!({
         "date": call.date, "day_kind": day.kind(), "day_name": day.name(), "generated_at": call.now, "replay": call.desk.is_replay(), "build": call.desk.build(),
         "configuration": call.desk.config(), "kill": { "pulled": !switch.passes(), "state": switch.to_string() }, "pnl": standing.json(),
-        "tied": of_today("daily_pnl", "tied")?, "tie_error": of_today("daily_pnl", "tie_error")?, "by_symbol": of_today("daily_pnl", "by_symbol")?,
-        "regime": of_today("regime", "regime")?,
+        "tied": daily["tied"], "tie_error": daily["tie_error"], "by_symbol": daily["by_symbol"],
+        "regime": regime["regime"],
         "trades": { "closed": trades, "entries_today": room.entries_today(), "closed_in_all": book.trades().len(), "realised_in_all": money::cents(book.realised()) },
         "funnel": funnel::counts(&decided), "positions": book.positions().map(|p| standing.worth.row(p)).collect::<Vec<_>>(),
         "risk": { "room": room.json(), "max_drawdown_pct": money::round(book.max_drawdown() * Decimal::ONE_HUNDRED, 4) },

@@ -1,8 +1,8 @@
 //! Markers of nights and weekends: what is about to be done, and how fresh the things are that it reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kobe_plan::{Outcome, Task};
+use kobe_plan::Outcome;
 use serde_json::{Value, json};
 
 use super::record::look;
@@ -15,13 +15,23 @@ const READ: [&str; 4] = ["daily_pnl", "regime", "indicators", "metrics"];
 /// Lists the work of the night, and the disk and memory there is for it.
 pub(super) fn log_overnight_start(call: &Call<'_>) -> Work {
     let mut moment = look(call)?;
-    let desk = &call.attempt.desk;
-    let own = window_of(call, call.attempt.task());
+    let (desk, own) = (&call.attempt.desk, &call.attempt.task().group);
+    let window = desk.groups.iter().find(|group| group.name == *own).and_then(|group| group.window.as_ref());
+    let night: BTreeSet<&str> = desk
+        .groups
+        .iter()
+        .filter(|group| window.is_some() && group.window.as_ref() == window)
+        .map(|group| group.name.as_str())
+        .collect();
     let mut lanes: BTreeMap<&str, u32> = BTreeMap::new();
     let mut queued = 0u32;
-    for (_, task) in desk.iter().filter(|(_, task)| task.enabled && own.is_some() && window_of(call, task) == own) {
-        *lanes.entry(task.lane.word()).or_default() += 1;
-        queued += 1;
+    // The tasks of a group stand together, so a group is looked up once.
+    for group in desk.tasks.chunk_by(|a, b| a.group == b.group).filter(|group| night.contains(group[0].group.as_str()))
+    {
+        for task in group.iter().filter(|task| task.enabled) {
+            *lanes.entry(task.lane.word()).or_default() += 1;
+            queued += 1;
+        }
     }
     let host = call.desk.host();
     let bytes = |answer: Result<u64, String>| answer.map_or_else(|why| json!({ "unknown": why }), |n| json!(n));
@@ -29,11 +39,6 @@ pub(super) fn log_overnight_start(call: &Call<'_>) -> Work {
     moment.note("disk_free_bytes", bytes(host.disk_free_bytes()));
     moment.note("memory_free_bytes", bytes(host.memory_free_bytes()));
     moment.leave(call, &format!("{queued} tasks of the night"))
-}
-
-/// The window that the group of a task belongs to.
-fn window_of<'a>(call: &'a Call<'_>, task: &Task) -> Option<&'a str> {
-    call.attempt.desk.groups.iter().find(|group| group.name == task.group)?.window.as_deref()
 }
 
 /// Heads a block: its name, and how fresh the things are that it reads.
