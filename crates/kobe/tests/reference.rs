@@ -14,7 +14,7 @@ const HEAD: &str = "\
 What `kobe --help` says, command by command; a test compares this page with the program. Names of commands and flags, keys of `--json` and exit codes are a contract: more may be added,
 none is renamed without a line in the [changelog](../../CHANGELOG.md).
 
-stdout is data, stderr is talk. Times are accepted as RFC 3339, as `YYYY-MM-DD`, or as `YYYY-MM-DDTHH:MM` on the desk's clock.
+The global options of the first chapter hold for every command and are not repeated. stdout is data, stderr is talk. Times are accepted as RFC 3339, as `YYYY-MM-DD`, or as `YYYY-MM-DDTHH:MM` on the desk's clock.
 ";
 
 fn help(path: &[String]) -> String {
@@ -28,6 +28,12 @@ fn help(path: &[String]) -> String {
     assert!(output.status.success(), "kobe {} --help: {}", path.join(" "), String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("help is text");
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
+}
+
+/// Drops the paragraph that every command has.
+fn without_global_options(help: &str) -> String {
+    let paragraphs = help.split("\n\n").filter(|paragraph| !paragraph.starts_with("Global options:"));
+    paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
 /// Returns the commands that a help lists, but for `help` itself.
@@ -44,7 +50,8 @@ fn commands(help: &str) -> Vec<String> {
 }
 
 fn write(page: &mut String, path: &[String]) {
-    let text = help(path);
+    let help = help(path);
+    let text = if path.is_empty() { help } else { without_global_options(&help) };
     let name = ["kobe"].into_iter().chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
     // Top-level commands are chapters, their own commands sections.
     let level = "#".repeat(path.len().clamp(1, 2) + 1);
