@@ -17,6 +17,7 @@ mod picture;
 mod settings;
 mod simulation;
 mod standing;
+mod voice;
 mod when;
 mod wiring;
 

@@ -4,97 +4,61 @@
 //! only on request, as most of a day are such.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
-use kobe_calendar::Market;
 use kobe_engine::{Batch, Store, StoreError, Wish};
 use kobe_plan::scheduler::Recovered;
 use kobe_plan::{Change, Desk, Outcome, Run, State};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::output::Out;
+use crate::voice::Voice;
 use crate::when;
 
-/// Tells events to whoever listens.
-#[derive(Clone)]
-pub struct Voice {
-    out: Out,
-    market: Arc<Market>,
-}
-
-impl Voice {
-    /// Speaks through an output.
-    pub fn new(out: Out, market: Arc<Market>) -> Voice {
-        Voice { out, market }
-    }
-
-    /// Speaks no more, to nobody.
-    pub fn silent(mut self) -> Voice {
-        self.out = self.out.silent();
-        self
-    }
-
-    /// Tells one event: `fields` for machines, `words` for people, if there are any.
-    pub fn tell(&self, at: Timestamp, level: &str, event: &str, fields: Value, words: Option<&str>) {
-        if self.out.is_json() {
-            let mut line = json!({ "ts": at.to_string(), "level": level, "event": event });
-            if let (Some(line), Value::Object(fields)) = (line.as_object_mut(), fields) {
-                line.extend(fields);
-            }
-            // With nobody left to listen the desk goes on.
-            let _ = self.out.event(&line);
-        } else if let Some(words) = words {
-            let clock = self.market.local(at).strftime("%H:%M:%S").to_string();
-            self.out.talk(&format!("{}  {words}", self.out.paint_talk().dim(clock)));
+/// Tells of one run as it stands now.
+fn tell_run(voice: &Voice, at: Timestamp, desk: &Desk, run: &Run) {
+    let task = desk.task(run.task);
+    let fields = json!({
+        "run": run.id.0,
+        "task": task.name,
+        "function": task.function(),
+        "slot": run.slot.to_string(),
+        "due": run.due.to_string(),
+        "attempt": run.attempt,
+        "state": run.state,
+        "reason": run.reason,
+        "outcome": run.outcome.as_ref().map(Outcome::word),
+        "note": run.outcome.as_ref().map(Outcome::note),
+        "covers": run.covers,
+    });
+    match run.state {
+        State::Running => voice.tell(at, "INFO", "run_started", fields, None),
+        State::Pending if run.attempt == 0 => {}
+        State::Pending => {
+            let words = format!(
+                "{} {:<36} attempt {} ended {}, again at {}{}",
+                voice.paint().yellow("again  "),
+                task.name,
+                run.attempt,
+                run.outcome.as_ref().map_or("", Outcome::word),
+                run.retry_at.map_or_else(String::new, |t| when::clock(t, voice.market())),
+                noted(run),
+            );
+            voice.tell(at, "WARN", "run_again", fields, Some(&words));
         }
-    }
-
-    fn run(&self, at: Timestamp, desk: &Desk, run: &Run) {
-        let task = desk.task(run.task);
-        let fields = json!({
-            "run": run.id.0,
-            "task": task.name,
-            "function": task.function(),
-            "slot": run.slot.to_string(),
-            "due": run.due.to_string(),
-            "attempt": run.attempt,
-            "state": run.state,
-            "reason": run.reason,
-            "outcome": run.outcome.as_ref().map(Outcome::word),
-            "note": run.outcome.as_ref().map(Outcome::note),
-            "covers": run.covers,
-        });
-        match run.state {
-            State::Running => self.tell(at, "INFO", "run_started", fields, None),
-            State::Pending if run.attempt == 0 => {}
-            State::Pending => {
-                let words = format!(
-                    "{} {:<36} attempt {} ended {}, again at {}{}",
-                    self.out.paint_talk().yellow("again  "),
-                    task.name,
-                    run.attempt,
-                    run.outcome.as_ref().map_or("", Outcome::word),
-                    run.retry_at.map_or_else(String::new, |t| when::clock(t, &self.market)),
-                    noted(run),
-                );
-                self.tell(at, "WARN", "run_again", fields, Some(&words));
-            }
-            State::Completed => {
-                let words = format!("{} {:<36}{}", self.out.paint_talk().green("done   "), task.name, noted(run));
-                self.tell(at, "INFO", "run_ended", fields, Some(&words));
-            }
-            State::Failed => {
-                let reason = run.reason.map_or(String::new(), |r| format!(" ({r})"));
-                let words = format!("{} {:<36}{reason}{}", self.out.paint_talk().red("FAILED "), task.name, noted(run));
-                self.tell(at, "ERROR", "run_ended", fields, Some(&words));
-            }
-            State::Skipped => {
-                let reason = run.reason.map_or("", |r| r.word());
-                let many = if run.covers > 1 { format!(", {} slots", run.covers) } else { String::new() };
-                let words = format!("{} {:<36} {reason}{many}", self.out.paint_talk().dim("skipped"), task.name);
-                self.tell(at, "INFO", "run_skipped", fields, self.out.is_verbose().then_some(&*words));
-            }
+        State::Completed => {
+            let words = format!("{} {:<36}{}", voice.paint().green("done   "), task.name, noted(run));
+            voice.tell(at, "INFO", "run_ended", fields, Some(&words));
+        }
+        State::Failed => {
+            let reason = run.reason.map_or(String::new(), |r| format!(" ({r})"));
+            let words = format!("{} {:<36}{reason}{}", voice.paint().red("FAILED "), task.name, noted(run));
+            voice.tell(at, "ERROR", "run_ended", fields, Some(&words));
+        }
+        State::Skipped => {
+            let reason = run.reason.map_or("", |r| r.word());
+            let many = if run.covers > 1 { format!(", {} slots", run.covers) } else { String::new() };
+            let words = format!("{} {:<36} {reason}{many}", voice.paint().dim("skipped"), task.name);
+            voice.tell(at, "INFO", "run_skipped", fields, voice.is_verbose().then_some(&*words));
         }
     }
 }
@@ -130,7 +94,7 @@ impl<S: Store> Store for Narrator<S> {
         }
         if !states.is_empty() {
             let said: Vec<String> = states.iter().map(|(state, n)| format!("{n} {state}")).collect();
-            self.voice.out.talk(&format!("found runs that were not over: {}", said.join(", ")));
+            self.voice.talk(format!("found runs that were not over: {}", said.join(", ")));
         }
         Ok(recovered)
     }
@@ -139,7 +103,7 @@ impl<S: Store> Store for Narrator<S> {
         self.inner.commit(batch)?;
         for change in batch.changes {
             if let Change::Run(run) = change {
-                self.voice.run(batch.at, batch.desk, run);
+                tell_run(&self.voice, batch.at, batch.desk, run);
             }
         }
         Ok(())

@@ -22,10 +22,11 @@ use kobe_web::{MarketSign, Signs};
 use crate::desk_files::Loaded;
 use crate::failure::Failure;
 use crate::kill;
-use crate::narrator::{Narrator, Voice};
+use crate::narrator::Narrator;
 use crate::operator::Attended;
 use crate::settings::Shell;
 use crate::standing::standing;
+use crate::voice::Voice;
 
 /// The version of this build.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

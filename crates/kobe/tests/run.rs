@@ -4,8 +4,10 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
-use common::{Answer, Place, Running};
+use common::{Ended, Place, Running};
 use serde_json::{Value, json};
 
 const DESK: &str = r#"
@@ -100,8 +102,9 @@ fn it_runs_what_is_due_tells_it_and_stops_when_told() {
 fn for_people_the_log_is_calm_and_stdout_is_free() {
     let place = place();
     let mut command = place.command(&["run", "--listen", "127.0.0.1:0"]);
-    let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = child.stderr.take().unwrap();
+    let child = Ended::new(child);
     let mut log = String::new();
     let mut buffer = [0; 4096];
     while !log.contains("done    tick") {
@@ -111,12 +114,32 @@ fn for_people_the_log_is_calm_and_stdout_is_free() {
     }
     assert!(log.lines().next().is_some_and(|l| l.contains("kobe ") && l.contains("/health")), "{log}");
     assert!(!log.contains("unbuilt"), "what does not run is told only on request: {log}");
-    let pid = child.id().to_string();
-    std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    child.tell("-INT");
     stderr.read_to_string(&mut log).unwrap();
     assert!(log.contains("told to stop") && log.trim_end().ends_with("everything came to its end"), "{log}");
-    let end = Answer::of(child.wait_with_output().unwrap());
+    let end = child.wait();
     assert_eq!((end.code, end.stdout.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_reader_that_stops_reading_holds_nothing_up() {
+    let place = Place::new();
+    let task = |i| format!("\n[[group.task]]\nname = \"t{i}\"\ncall = \"always_scrape_reddit\"\nevery = \"1s\"\n");
+    let tasks: String = (0..400).map(task).collect();
+    place.write("desk/desk.toml", format!("[[group]]\nname = \"g\"\n{tasks}"));
+    let mut command = place.command(&["run", "--json", "--listen", "127.0.0.1:0"]);
+    // Its stdout is a pipe that nobody reads: 64 KiB, which are some 200 events.
+    let child = Ended::new(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let begun = Instant::now();
+    loop {
+        let runs = place.kobe(&["runs", "list", "--json", "--limit", "1"]).json();
+        if runs[0]["id"].as_u64() > Some(1200) {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(120), "the desk stands still: {runs}");
+    }
+    child.tell("-TERM");
+    assert_eq!(child.wait().code, Some(0));
 }
 
 #[test]
@@ -333,11 +356,12 @@ fn damaged_state_is_told_and_left_alone() {
 fn a_reader_that_has_enough_ends_it_quietly() {
     let place = Place::new();
     let mut command = place.command(&["plan", "--from", "2026-01-01", "--to", "2026-03-01"]);
-    let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
+    let child = Ended::new(child);
     let mut first = [0; 16];
     stdout.read_exact(&mut first).unwrap();
     drop(stdout);
-    let end = Answer::of(child.wait_with_output().unwrap());
+    let end = child.wait();
     assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""));
 }

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 
-use kobe_engine::{Engine, EngineHandle, Stopped, Vitals};
+use kobe_calendar::Market;
+use kobe_engine::{EngineHandle, Stopped};
 use kobe_web::{Deck, Web};
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -13,9 +14,9 @@ use signal_hook::iterator::{Handle, Signals};
 use crate::desk_files::Loaded;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::narrator::Voice;
 use crate::output::count;
 use crate::settings::Shell;
+use crate::voice::Voice;
 use crate::wiring::{self, Live, VERSION};
 
 /// Arguments of `kobe run`.
@@ -44,13 +45,10 @@ pub struct Args {
 
 pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     let (market, loaded) = (shell.market()?, shell.desk()?);
-    let voice = Voice::new(shell.out, Arc::clone(&market));
     if args.once {
-        // The events of one cycle would stand between a script and its summary.
-        let voice = if shell.out.is_json() { voice.silent() } else { voice };
-        let Live { mut engine, .. } = wiring::live(shell, &loaded, &market, voice)?;
-        return once(shell, &engine.run_once()?, &mut engine);
+        return once(shell, &loaded, &market);
     }
+    let voice = Voice::new(shell.out, Arc::clone(&market))?;
     let Live { mut engine, signs } = wiring::live(shell, &loaded, &market, voice.clone())?;
     let deck = Deck {
         board: engine.board(),
@@ -65,6 +63,9 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     let ended = engine.run();
     ears.close();
     web.stop();
+    if ended.is_err() {
+        voice.finish();
+    }
     let stopped = ended?;
     let words = match stopped {
         Stopped::Clean => "stopped; everything came to its end",
@@ -79,6 +80,7 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         json!({ "how": format!("{stopped:?}"), "cycles": vitals.cycles }),
         Some(words),
     );
+    voice.finish();
     Ok(match stopped {
         Stopped::Clean | Stopped::Interrupted => Exit::Fine,
         Stopped::AtOnce => Exit::ToldTwice,
@@ -107,7 +109,13 @@ fn hello(shell: &Shell, loaded: &Loaded, voice: &Voice, address: SocketAddr) {
     voice.tell(shell.clock.now(), "INFO", "started", fields, Some(&words));
 }
 
-fn once(shell: &Shell, vitals: &Vitals, _: &mut Engine) -> Result<Exit, Failure> {
+fn once(shell: &Shell, loaded: &Loaded, market: &Arc<Market>) -> Result<Exit, Failure> {
+    // The events of one cycle would stand between a script and its summary.
+    let out = if shell.out.is_json() { shell.out.silent() } else { shell.out };
+    let voice = Voice::new(out, Arc::clone(market))?;
+    let Live { mut engine, .. } = wiring::live(shell, loaded, market, voice.clone())?;
+    let vitals = engine.run_once()?;
+    voice.finish();
     let of = |word: &str| vitals.ends.get(word).copied().unwrap_or(0);
     let (completed, failed) = (of("completed"), of("failed"));
     let skipped: Vec<(&String, &u64)> =

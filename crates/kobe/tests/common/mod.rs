@@ -73,7 +73,7 @@ impl Place {
                 }
             }
         });
-        let mut running = Running { child, lines, started: Value::Null };
+        let mut running = Running { child: Ended::new(child), lines, started: Value::Null };
         running.started = running.wait("started", |_| true);
         running
     }
@@ -116,11 +116,43 @@ impl Answer {
     }
 }
 
-/// A desk that runs under a test.
+/// A desk that runs under a test, and is gone when the test is.
 pub struct Running {
-    pub child: Child,
+    pub child: Ended,
     lines: Receiver<String>,
     pub started: Value,
+}
+
+/// A process that does not outlive its test, also not one that fails.
+pub struct Ended(Option<Child>);
+
+impl Ended {
+    pub fn new(child: Child) -> Ended {
+        Ended(Some(child))
+    }
+
+    pub fn id(&self) -> u32 {
+        self.0.as_ref().expect("it has not ended").id()
+    }
+
+    /// Waits for its end, and for all that it still says.
+    pub fn wait(mut self) -> Answer {
+        Answer::of(self.0.take().expect("it has not ended").wait_with_output().expect("it ends"))
+    }
+
+    pub fn tell(&self, signal: &str) {
+        let told = Command::new("kill").args([signal, &self.id().to_string()]).status();
+        assert!(told.expect("kill is there").success());
+    }
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 impl Running {
@@ -129,8 +161,7 @@ impl Running {
         let mut seen = Vec::new();
         loop {
             let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
-                let ended = self.child.try_wait().expect("it can be asked");
-                panic!("no event {event} that fits; ended: {ended:?}; seen:\n{}", seen.join("\n"));
+                panic!("no event {event} that fits; seen:\n{}", seen.join("\n"));
             };
             let value: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
             if value["event"] == event && fits(&value) {
@@ -141,8 +172,7 @@ impl Running {
     }
 
     pub fn tell(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().expect("kill is there").success());
+        self.child.tell(signal);
     }
 
     pub fn address(&self) -> String {
@@ -153,7 +183,7 @@ impl Running {
     pub fn end(self) -> Answer {
         // Whoever still writes must not be held up by a full pipe.
         drop(self.lines);
-        Answer::of(self.child.wait_with_output().expect("it ends"))
+        self.child.wait()
     }
 }
 
