@@ -22,11 +22,12 @@ use crate::work::{BudgetWrite, FactWrite, FactsWrite, IntentWrite, OrderWrite, P
 /// The books of a desk, in the database of its runs.
 #[derive(Debug)]
 pub struct SqliteBooks {
+    // Closed before the writer: the last connection to go folds the log in, and a reader could not.
+    reader: Mutex<Connection>,
     core: Arc<Core>,
     book: RwLock<Arc<Book>>,
     /// Held while facts are written.
     end: Mutex<End>,
-    reader: Mutex<Connection>,
 }
 
 /// Where the books end.
@@ -39,7 +40,8 @@ struct End {
 
 impl SqliteBooks {
     pub(crate) fn open(core: Arc<Core>) -> Result<SqliteBooks, StoreError> {
-        let reader = core.reader()?;
+        core.writer.whole()?;
+        let reader = core.reader().map_err(|e| core.writer.met(e))?;
         let (book, head) = ledger::fold(&reader, &core.path()).map_err(|e| core.writer.met(e))?;
         let mode: Option<String> = core.read(|| {
             reader.query_row("SELECT mode FROM budget ORDER BY date DESC LIMIT 1", [], |r| r.get(0)).optional()
@@ -47,10 +49,10 @@ impl SqliteBooks {
         let mode =
             if mode.as_deref() == Some(PolicyMode::Canary.name()) { PolicyMode::Canary } else { PolicyMode::Paper };
         Ok(SqliteBooks {
+            reader: Mutex::new(reader),
             core,
             book: RwLock::new(Arc::new(book)),
             end: Mutex::new(End { head, mode, budget: None }),
-            reader: Mutex::new(reader),
         })
     }
 

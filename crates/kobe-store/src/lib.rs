@@ -12,6 +12,7 @@ mod books;
 mod fault;
 mod ledger;
 mod lock;
+mod log;
 mod memory;
 mod open;
 mod reader;

@@ -15,7 +15,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::fault::{BUSY_MS, damaged, database_path, io_error, store_error};
-use crate::schema;
+use crate::{log, schema};
 
 /// A database no larger than this is read through at every start; of a larger one only what recovery needs. `Reader::quick_check` reads all of it.
 const CHECKED_AT_START: u64 = 32 << 20;
@@ -39,6 +39,7 @@ pub(crate) fn prepare(state: &Path, build: &str, now: Timestamp) -> Result<Conne
     if !is_there(&path)? {
         create(state, &path, build, now)?;
     }
+    log::check(&path, &beside(&path, "-wal"))?;
     let mut conn = read_write(&path)?;
     // Whatever is found wrong from here on: closing must not touch the file.
     let on = |e: rusqlite::Error| store_error(&path, &e);
@@ -141,6 +142,21 @@ fn is_there(path: &Path) -> Result<bool, StoreError> {
     }
     if header[..16] != *MAGIC {
         return Err(damaged(path, "it does not begin like a database"));
+    }
+    if !(1..=2).contains(&header[18]) || !(1..=2).contains(&header[19]) {
+        return Err(damaged(
+            path,
+            &format!("its header names a format {}/{} that does not exist", header[18], header[19]),
+        ));
+    }
+    let size = file.metadata().map_err(|e| io_error(path, &e))?.len();
+    let page = match u16::from_be_bytes([header[16], header[17]]) {
+        1 => 65_536,
+        size => u64::from(size),
+    };
+    // With a log beside it a file may end anywhere: the log holds what is missing.
+    if log_size(path)? == 0 && (page < 512 || !size.is_multiple_of(page)) {
+        return Err(damaged(path, &format!("it is cut to {size} bytes")));
     }
     let application = i32::from_be_bytes([header[68], header[69], header[70], header[71]]);
     if application != schema::APPLICATION_ID {

@@ -81,8 +81,9 @@ impl Core {
 /// Rows of runs in SQLite. The database is closed and the lock falls when this and every [`SqliteBooks`] of it are gone.
 #[derive(Debug)]
 pub struct SqliteStore {
-    core: Arc<Core>,
+    // Closed before the writer: the last connection to go folds the log in, and a reader could not.
     reader: Connection,
+    core: Arc<Core>,
     desk: Known,
     /// `data_version` at which there was no open wish.
     no_wish_at: Option<i64>,
@@ -106,8 +107,8 @@ impl SqliteStore {
         let core = Arc::new(Core { writer, state: state.to_owned(), _lock: lock });
         let opened = OpenedWrite { at_us: opening.now.as_microsecond(), build: opening.build.to_owned() };
         core.writer.call(Work::Opened(opened)).map_err(Refusal::into_store)?;
-        let reader = core.reader()?;
-        Ok(SqliteStore { core, reader, desk: Known::default(), no_wish_at: None })
+        let reader = core.reader().map_err(|e| core.writer.met(e))?;
+        Ok(SqliteStore { reader, core, desk: Known::default(), no_wish_at: None })
     }
 
     /// Opens the books in the same database: reads all facts, verifies their chain, and folds them.

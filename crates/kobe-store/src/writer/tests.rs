@@ -40,6 +40,22 @@ fn names(conn: &Connection) -> Vec<String> {
 }
 
 #[test]
+fn a_commit_is_flushed_before_it_is_acknowledged() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let conn = prepared(dir.path());
+    let ask = |name: &str| conn.query_row(&format!("PRAGMA {name}"), [], |r| r.get::<_, rusqlite::types::Value>(0));
+    let rows = [
+        ("journal_mode", rusqlite::types::Value::Text("wal".into())),
+        ("synchronous", rusqlite::types::Value::Integer(2)),
+        ("wal_autocheckpoint", rusqlite::types::Value::Integer(0)),
+        ("foreign_keys", rusqlite::types::Value::Integer(1)),
+    ];
+    for (name, want) in rows {
+        assert_eq!(ask(name).expect("a pragma"), want, "{name}");
+    }
+}
+
+#[test]
 fn a_refused_piece_takes_no_other_of_its_group_with_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let conn = prepared(dir.path());
