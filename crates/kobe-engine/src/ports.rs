@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use kobe_plan::scheduler::Recovered;
-use kobe_plan::{Change, Desk};
+use kobe_plan::{Change, Desk, Slot};
 
 use crate::vitals::Vitals;
 
@@ -35,6 +35,12 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError`] when the rows cannot be read.
     fn recover(&mut self) -> Result<Recovered, StoreError>;
+
+    /// Returns the slots that have a row although they are due after an instant: asked once at the start, where a stored cursor lies ahead of the clock.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the rows cannot be read.
+    fn slots_after(&mut self, now: Timestamp) -> Result<Vec<(String, Slot)>, StoreError>;
 
     /// Stores all changes of a turn in one transaction. When it returns, they are durable.
     ///

@@ -26,6 +26,10 @@ impl Store for Rows {
         Ok(Recovered::default())
     }
 
+    fn slots_after(&mut self, _: Timestamp) -> Result<Vec<(String, kobe_plan::Slot)>, StoreError> {
+        Ok(Vec::new())
+    }
+
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
         if self.full_after == 0 {
             return Err(StoreError::Full("no space left on device".into()));

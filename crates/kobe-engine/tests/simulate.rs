@@ -41,6 +41,10 @@ impl Store for Rows {
         Ok(Recovered::default())
     }
 
+    fn slots_after(&mut self, _: Timestamp) -> Result<Vec<(String, kobe_plan::Slot)>, StoreError> {
+        Ok(Vec::new())
+    }
+
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
         for change in batch.changes {
             if let Change::Run(run) = change

@@ -105,6 +105,10 @@ impl<S: Store> Store for Attended<S> {
         self.inner.recover()
     }
 
+    fn slots_after(&mut self, now: Timestamp) -> Result<Vec<(String, kobe_plan::Slot)>, StoreError> {
+        self.inner.slots_after(now)
+    }
+
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
         self.inner.commit(batch)
     }

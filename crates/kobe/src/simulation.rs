@@ -107,6 +107,10 @@ impl Store for Forgetful {
         Ok(Recovered::default())
     }
 
+    fn slots_after(&mut self, _: Timestamp) -> Result<Vec<(String, kobe_plan::Slot)>, StoreError> {
+        Ok(Vec::new())
+    }
+
     fn commit(&mut self, _: &Batch<'_>) -> Result<(), StoreError> {
         Ok(())
     }

@@ -58,7 +58,7 @@ impl Scheduler {
             return;
         }
         let after = state.planned_to;
-        let next = next_occurrences(task, ix, after, &mut self.days);
+        let next = self.next_free(task, ix, after);
         let due = next.first().map(|o| o.due);
         let ahead = self.settings.arm_ahead > SignedDuration::ZERO
             && !task.right.trades()
@@ -69,6 +69,22 @@ impl Scheduler {
         state.looked_ahead = !ahead;
         let key = due.map(|d| if ahead { d - self.settings.arm_ahead } else { d });
         self.index(ix, key);
+    }
+
+    /// Returns the next occurrences that have no row yet.
+    fn next_free(&mut self, task: &crate::task::Task, ix: TaskIx, after: Timestamp) -> Vec<Occurrence> {
+        let mut after = after;
+        loop {
+            let mut next = next_occurrences(task, ix, after, &mut self.days);
+            let Some(due) = next.first().map(|o| o.due) else { return next };
+            if !self.taken.is_empty() {
+                next.retain(|o| !self.taken.contains(&(ix, o.slot.to_string())));
+            }
+            if !next.is_empty() {
+                return next;
+            }
+            after = due;
+        }
     }
 
     fn index(&mut self, ix: TaskIx, key: Option<Timestamp>) {
@@ -138,7 +154,7 @@ impl Scheduler {
         let mut last = passed.last().map_or(self.now, |o| o.due);
         let mut dropped: u64 = 0;
         loop {
-            let more = next_occurrences(task, ix, last, &mut self.days);
+            let more = self.next_free(task, ix, last);
             let Some(due) = more.first().map(|o| o.due).filter(|d| *d <= self.now) else { break };
             last = due;
             passed.extend(more);

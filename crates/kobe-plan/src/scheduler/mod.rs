@@ -172,6 +172,8 @@ pub struct Scheduler {
     /// Place of each function that something waits for, and how its latest scheduled run ended.
     upstream: BTreeMap<String, Option<Ended>>,
     next_run: u64,
+    /// Slots ahead of now that have a row already, from a time when the clock was wrong: they are not named again.
+    taken: BTreeSet<(TaskIx, String)>,
     draining: bool,
     turn: Turn,
 }

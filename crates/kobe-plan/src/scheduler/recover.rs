@@ -24,6 +24,8 @@ pub struct Recovered {
     pub live: Vec<RecoveredRun>,
     /// The number of the next run.
     pub next_run: u64,
+    /// Slots that have a row although they lie after the present instant: the clock was ahead when they were written, or has been set back since.
+    pub taken: Vec<(String, Slot)>,
 }
 
 /// The stored cursor of a task.
@@ -76,10 +78,16 @@ impl Scheduler {
             timers: BTreeSet::new(),
             upstream,
             next_run: recovered.next_run.max(1),
+            taken: BTreeSet::new(),
             draining: false,
             turn: Turn::default(),
             desk,
         };
+        for (task, slot) in &recovered.taken {
+            if let Some(ix) = machine.desk.find(task) {
+                machine.taken.insert((ix, slot.to_string()));
+            }
+        }
         let mut known = vec![false; machine.tasks.len()];
         for cursor in recovered.cursors {
             let Some(ix) = machine.desk.find(&cursor.task) else { continue };

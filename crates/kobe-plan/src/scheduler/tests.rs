@@ -364,6 +364,7 @@ fn an_armed_start_that_was_never_made_is_planned_again_after_a_crash() {
         }],
         live: vec![RecoveredRun { task: "a".into(), run }],
         next_run: 2,
+        taken: vec![],
     };
     // Back before the instant: it certainly has not begun.
     let mut again =
@@ -402,12 +403,44 @@ fn what_may_have_traded_when_it_was_lost_is_held_for_a_person() {
         }],
         live: vec![RecoveredRun { task: "a".into(), run: row }],
         next_run: 2,
+        taken: vec![],
     };
     let mut again = Bench::recover(Arc::clone(b.machine.desk()), Settings::SERIAL, recovered, t("2026-11-23T10:15:20"));
     let turn = again.step("2026-11-23T10:15:20", vec![]);
     assert_eq!(turn.starts.len(), 0);
     let run = again.rows.values().next().expect("the row");
     assert_eq!((run.state, run.reason), (State::Failed, Some(Reason::Held)));
+}
+
+#[test]
+fn a_slot_that_has_a_row_from_a_clock_that_was_ahead_is_not_named_again() {
+    let text = "[[group.task]]\nname = \"a\"\ncall = \"look\"\nevery = \"10m\"\n";
+    let slot = |at: &str| Slot::Interval { at: at.parse().expect("an instant") };
+    // The clock showed 10:31 when these were written; now it shows 10:05.
+    let recovered = Recovered {
+        cursors: vec![RecoveredCursor {
+            task: "a".into(),
+            planned_to: t("2026-11-23T10:30"),
+            turns: 0,
+            last_turn: None,
+        }],
+        live: vec![],
+        next_run: 5,
+        taken: vec![("a".into(), slot("2026-11-23T15:20:00Z")), ("a".into(), slot("2026-11-23T15:30:00Z"))],
+    };
+    let mut b = Bench::recover(desk(text), Settings::SERIAL, recovered, t("2026-11-23T10:05"));
+    let mut at = t("2026-11-23T10:05");
+    let mut inputs = Vec::new();
+    let mut starts = Vec::new();
+    while at < t("2026-11-23T10:45") {
+        let turn = b.machine.step(at, std::mem::take(&mut inputs));
+        starts.extend(turn.starts.iter().map(|s| s.slot.to_string()));
+        inputs.extend(turn.starts.iter().map(Bench::ok));
+        if inputs.is_empty() {
+            at = turn.wake.expect("another slot comes");
+        }
+    }
+    assert_eq!(starts, ["2026-11-23T15:10:00Z", "2026-11-23T15:40:00Z"]);
 }
 
 #[test]

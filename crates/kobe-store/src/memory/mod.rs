@@ -357,7 +357,12 @@ impl Store for MemoryStore {
             RecoveredRun { task: self.tasks[row.task as usize].name.to_string(), run }
         });
         let newest = self.all().last().map_or(0, |(id, _)| id);
-        Ok(Recovered { cursors: cursors.collect(), live: live.collect(), next_run: newest + 1 })
+        Ok(Recovered { cursors: cursors.collect(), live: live.collect(), next_run: newest + 1, taken: Vec::new() })
+    }
+
+    fn slots_after(&mut self, now: Timestamp) -> Result<Vec<(String, kobe_plan::Slot)>, StoreError> {
+        let later = self.all().filter(|(_, row)| row.due_us > now.as_microsecond());
+        Ok(later.map(|(_, row)| (self.tasks[row.task as usize].name.to_string(), row.slot(&self.side))).collect())
     }
 
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {

@@ -366,7 +366,11 @@ impl Store for Only {
             turns: 0,
             last_turn: Some(self.now),
         };
-        Ok(Recovered { cursors: self.desk.tasks.iter().map(settled).collect(), live: Vec::new(), next_run })
+        Ok(Recovered { cursors: self.desk.tasks.iter().map(settled).collect(), live: Vec::new(), next_run, taken: Vec::new() })
+    }
+
+    fn slots_after(&mut self, now: Timestamp) -> Result<Vec<(String, kobe_plan::Slot)>, StoreError> {
+        self.inner.slots_after(now)
     }
 
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
