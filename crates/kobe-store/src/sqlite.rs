@@ -6,9 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use kobe_engine::{Batch, Store, StoreError, Wish};
 use kobe_plan::scheduler::{Recovered, RecoveredCursor};
 use kobe_plan::{Change, Desk, Slot};
@@ -21,6 +21,9 @@ use crate::rows::{RUN_COLUMNS, RunWrite, instant, maybe_instant, run_row, unsign
 use crate::work::{Memory, OpenedWrite, TurnWrite, Work, Write};
 use crate::writer::Writer;
 use crate::{open, ulid};
+
+/// A slot is due no later than this after its date: a distance from the close, or a holiday season that moved it to the next session.
+const SLOT_TO_DUE: SignedDuration = SignedDuration::from_hours(24 * 15);
 
 /// What an instance says of itself when it opens a database; it goes with every configuration that rows are written under.
 #[derive(Debug, Clone, Copy)]
@@ -165,7 +168,22 @@ impl Store for SqliteStore {
         let (cursors, live, next_run) = self.core.read(|| self.ask_recovered())?;
         let live = live.into_iter().map(crate::rows::RunRow::recovered).collect::<Result<Vec<_>, _>>();
         let live = live.map_err(|why| self.core.writer.met(damaged(&self.core.path(), &why)))?;
-        Ok(Recovered { cursors, live, next_run })
+        Ok(Recovered { cursors, live, next_run, taken: Vec::new() })
+    }
+
+    fn slots_after(&mut self, now: Timestamp) -> Result<Vec<(String, Slot)>, StoreError> {
+        let reader = &self.reader;
+        // A slot lies near its date, whatever moves it; so the index of dates is enough.
+        let from = (now - SLOT_TO_DUE).to_zoned_datetime(TimeZone::UTC).date().to_string();
+        let rows: Vec<(String, String)> = self.core.read(|| {
+            let mut ask = reader.prepare("SELECT task, slot FROM runs WHERE slot_date >= ?1 AND due_us > ?2")?;
+            ask.query_map((from, now.as_microsecond()), |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
+        })?;
+        let slot = |(task, text): (String, String)| match text.parse::<Slot>() {
+            Ok(slot) => Ok((task, slot)),
+            Err(why) => Err(self.core.writer.met(damaged(&self.core.path(), &why.to_string()))),
+        };
+        rows.into_iter().map(slot).collect()
     }
 
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {

@@ -99,6 +99,10 @@ impl<S: Store> Store for Narrator<S> {
         Ok(recovered)
     }
 
+    fn slots_after(&mut self, now: Timestamp) -> Result<Vec<(String, kobe_plan::Slot)>, StoreError> {
+        self.inner.slots_after(now)
+    }
+
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
         self.inner.commit(batch)?;
         for change in batch.changes {
