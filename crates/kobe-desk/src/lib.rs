@@ -13,6 +13,7 @@ pub mod handler;
 mod host;
 pub mod kill;
 mod marks;
+pub mod report;
 mod room;
 pub mod services;
 mod settle;
