@@ -18,7 +18,7 @@ use crate::fault::{BUSY_MS, damaged, database_path, io_error, store_error};
 use crate::{log, schema};
 
 /// A database no larger than this is read through at every start; of a larger one only what recovery needs. `Reader::quick_check` reads all of it.
-const CHECKED_AT_START: u64 = 32 << 20;
+const CHECKED_AT_START: u64 = 8 << 20;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 

@@ -239,6 +239,40 @@ fn recovery_returns_what_was_committed() {
 }
 
 #[test]
+fn slots_that_lie_ahead_of_a_clock_that_was_set_back_are_known() {
+    for mut keeper in keepers() {
+        let name = keeper.name();
+        let rows = [
+            (1, 0, "2026-11-23/open", "2026-11-23T14:30:00Z"),
+            (2, 0, "2026-11-23/close+20h", "2026-11-24T17:00:00Z"),
+            (3, 3, "2026-11-24T01:30", "2026-11-24T06:30:00Z"),
+            (4, 3, "2026-11-26T01:30", "2026-11-25T06:30:00Z"),
+            (5, 1, "2026-11-24T05:00:00Z", "2026-11-24T05:00:00Z"),
+        ];
+        let changes = rows.map(|(id, task, slot, due)| {
+            let mut row = skipped(run(id, task, slot), Reason::Overlap);
+            row.due = at(due);
+            Change::Run(row)
+        });
+        commit(keeper.store(), &changes).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let mut ahead = |now: &str| {
+            let found = keeper.store().slots_after(at(now)).expect("it can be read");
+            let mut found: Vec<String> = found.into_iter().map(|(task, slot)| format!("{task} {slot}")).collect();
+            found.sort();
+            found
+        };
+        let want = ["alpha 2026-11-23/close+20h", "delta 2026-11-24T01:30", "delta 2026-11-26T01:30"];
+        assert_eq!(ahead("2026-11-24T05:00:00Z"), want, "{name}: what is due at that instant does not lie after it");
+        assert_eq!(
+            ahead("2026-11-24T16:59:59.999999Z"),
+            ["alpha 2026-11-23/close+20h", "delta 2026-11-26T01:30"],
+            "{name}"
+        );
+        assert_eq!(ahead("2026-11-25T06:30:00Z"), [] as [String; 0], "{name}");
+    }
+}
+
+#[test]
 fn a_run_without_a_task_is_closed() {
     for mut keeper in keepers() {
         let name = keeper.name();
