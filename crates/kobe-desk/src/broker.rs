@@ -40,8 +40,18 @@ impl PaperBroker {
             (Some(reason), _) => AckStatus::Cancelled { reason: reason.clone() },
             (None, _) => AckStatus::Working,
         };
-        let stop = book.position(&order.ticket.symbol).and_then(|p| p.protective.as_ref()).map(|p| StopAck { client: p.client.clone(), qty: p.qty, stop: p.stop });
-        Some(Ack { client: sent.client.clone(), broker: format!("paper-{}", sent.client), status, fill: sent.fill, stop })
+        let stop = book.position(&order.ticket.symbol).and_then(|p| p.protective.as_ref()).map(|p| StopAck {
+            client: p.client.clone(),
+            qty: p.qty,
+            stop: p.stop,
+        });
+        Some(Ack {
+            client: sent.client.clone(),
+            broker: format!("paper-{}", sent.client),
+            status,
+            fill: sent.fill,
+            stop,
+        })
     }
 }
 
@@ -60,7 +70,10 @@ impl Broker for PaperBroker {
             return Err(none("no feed of quotes is connected".into()));
         }
         let data = self.source.data().map_err(|e| none(e.to_string()))?;
-        let bar = data.symbol(symbol.as_str()).and_then(|s| s.bar_on(day.date)).ok_or_else(|| none(format!("no bar of {}", day.date)))?;
+        let bar = data
+            .symbol(symbol.as_str())
+            .and_then(|s| s.bar_on(day.date))
+            .ok_or_else(|| none(format!("no bar of {}", day.date)))?;
         Ok(Quote::replay(money::px(bar.open), now))
     }
 
@@ -80,26 +93,41 @@ impl Broker for PaperBroker {
                 let stop = match (order.ticket.intent, order.ticket.distance, fill.average()) {
                     (Intent::Entry, Some(distance), Some(price)) => {
                         let position = PositionId::of(order.ticket.day, &order.ticket.symbol);
-                        Some(StopAck { client: ClientId::stop(&position), qty: fill.total, stop: money::cents(price - distance) })
+                        Some(StopAck {
+                            client: ClientId::stop(&position),
+                            qty: fill.total,
+                            stop: money::cents(price - distance),
+                        })
                     }
                     _ => None,
                 };
                 Ok(Ack { client, broker, status: AckStatus::Filled, fill, stop })
             }
-            Err(e @ (PaperRefusal::PastLimit { .. } | PaperRefusal::BadQuote { .. })) => {
-                Ok(Ack { client, broker, status: AckStatus::Cancelled { reason: e.to_string() }, fill: Default::default(), stop: None })
-            }
+            Err(e @ (PaperRefusal::PastLimit { .. } | PaperRefusal::BadQuote { .. })) => Ok(Ack {
+                client,
+                broker,
+                status: AckStatus::Cancelled { reason: e.to_string() },
+                fill: Default::default(),
+                stop: None,
+            }),
             Err(PaperRefusal::NotCovered) => Err(BrokerError::NotCovered(decision)),
-            Err(e @ (PaperRefusal::NoCash { .. } | PaperRefusal::NoShares { .. })) => {
-                Ok(Ack { client, broker, status: AckStatus::Rejected { reason: e.to_string() }, fill: Default::default(), stop: None })
-            }
+            Err(e @ (PaperRefusal::NoCash { .. } | PaperRefusal::NoShares { .. })) => Ok(Ack {
+                client,
+                broker,
+                status: AckStatus::Rejected { reason: e.to_string() },
+                fill: Default::default(),
+                stop: None,
+            }),
             Err(e) => Err(BrokerError::NotSent(e.to_string())),
         }
     }
 
     fn find(&self, client: &ClientId, _: Timestamp) -> Result<Option<Ack>, BrokerError> {
         let book = self.books.book();
-        Ok(book.orders().find(|o| o.attempts.iter().any(|a| &a.client == client)).and_then(|o| PaperBroker::ack_of(&book, o)))
+        Ok(book
+            .orders()
+            .find(|o| o.attempts.iter().any(|a| &a.client == client))
+            .and_then(|o| PaperBroker::ack_of(&book, o)))
     }
 
     fn cancel(&self, order: &Order, _: Timestamp) -> Result<Ack, BrokerError> {
@@ -107,7 +135,8 @@ impl Broker for PaperBroker {
         if order.ticket.intent != Intent::Entry {
             return Err(BrokerError::NotAnEntry(order.client()));
         }
-        let mut ack = PaperBroker::ack_of(&book, order).ok_or_else(|| BrokerError::NotSent("the order was never sent".into()))?;
+        let mut ack =
+            PaperBroker::ack_of(&book, order).ok_or_else(|| BrokerError::NotSent("the order was never sent".into()))?;
         if ack.status == AckStatus::Working {
             ack.status = AckStatus::Cancelled { reason: "withdrawn".into() };
         }
@@ -116,7 +145,10 @@ impl Broker for PaperBroker {
 
     fn positions(&self, _: Timestamp) -> Result<Vec<Held>, BrokerError> {
         let book = self.books.book();
-        Ok(book.positions().map(|p| Held { symbol: p.symbol.clone(), qty: i64::try_from(p.qty).unwrap_or(i64::MAX), entry: p.entry }).collect())
+        Ok(book
+            .positions()
+            .map(|p| Held { symbol: p.symbol.clone(), qty: i64::try_from(p.qty).unwrap_or(i64::MAX), entry: p.entry })
+            .collect())
     }
 
     fn account(&self, now: Timestamp) -> Result<Account, BrokerError> {
@@ -133,7 +165,11 @@ impl Broker for PaperBroker {
 impl PaperBroker {
     fn last_close(&self, symbol: &Symbol, now: Timestamp) -> Option<money::Decimal> {
         let series = self.source.data().ok()?.symbol(symbol.as_str())?;
-        let before = self.market.previous_session(self.market.date_of(now)).ok()?.date;
-        series.index_until(before).and_then(|i| series.bar(i)).map(|bar| money::px(bar.close))
+        let today = self.market.day(self.market.date_of(now)).ok()?;
+        let completed = match &today.session {
+            Some(session) if session.close <= now => session.date,
+            _ => self.market.previous_session(today.date).ok()?.date,
+        };
+        series.index_until(completed).and_then(|i| series.bar(i)).map(|bar| money::px(bar.close))
     }
 }

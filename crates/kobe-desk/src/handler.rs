@@ -31,7 +31,9 @@ impl Handler for DeskHandler {
             functions::Run::Built(function) => {
                 match self.services.settle_until(attempt.now) {
                     Ok(()) => self.services.unblock("settlement"),
-                    Err(e) if self.services.is_replay() => return Outcome::Error(format!("the books could not be settled: {e}").into()),
+                    Err(e) if self.services.is_replay() => {
+                        return Outcome::Error(format!("the books could not be settled: {e}").into());
+                    }
                     // Today's bars may simply not be there: nothing is opened until they are, and everything else goes on.
                     Err(e) => self.services.block("settlement", e),
                 }

@@ -67,8 +67,10 @@ impl Host for SystemHost {
 
     fn memory_free_bytes(&self) -> Result<u64, String> {
         let text = std::fs::read_to_string("/proc/meminfo").map_err(|e| format!("/proc/meminfo: {e}"))?;
-        let line = text.lines().find(|l| l.starts_with("MemAvailable:")).ok_or("/proc/meminfo has no line MemAvailable")?;
-        let kib: u64 = line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).ok_or("the line MemAvailable does not read")?;
+        let line =
+            text.lines().find(|l| l.starts_with("MemAvailable:")).ok_or("/proc/meminfo has no line MemAvailable")?;
+        let kib: u64 =
+            line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).ok_or("the line MemAvailable does not read")?;
         Ok(kib * 1024)
     }
 

@@ -55,7 +55,10 @@ impl KillSwitch for KillFile {
             file.write_all(b"\n")?;
             file.sync_all()?;
             fs::rename(&tmp, &self.path)?;
-            let dir = self.path.parent().map_or(Path::new("."), |p| if p.as_os_str().is_empty() { Path::new(".") } else { p });
+            let dir = self
+                .path
+                .parent()
+                .map_or(Path::new("."), |p| if p.as_os_str().is_empty() { Path::new(".") } else { p });
             fs::File::open(dir)?.sync_all()
         })();
         written.map_err(|e: std::io::Error| format!("{} could not be written: {e}", self.path.display()))
@@ -87,7 +90,10 @@ impl ReplayKill {
     /// Returns the record of the first trip that has happened by `now`.
     pub fn record(&self, now: Timestamp) -> Option<KillRecord> {
         let own = self.pulled.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let halt = self.at.filter(|at| *at <= now).map(|at| KillRecord::new("halted by --halt-at", Trigger::Manual, at, "operator"));
+        let halt = self
+            .at
+            .filter(|at| *at <= now)
+            .map(|at| KillRecord::new("halted by --halt-at", Trigger::Manual, at, "operator"));
         match (own, halt) {
             (Some(own), Some(halt)) if halt.activated_at < own.activated_at => Some(halt),
             (Some(own), _) => Some(own),

@@ -117,7 +117,12 @@ pub struct Services {
 impl Services {
     /// Puts a desk together.
     pub fn new(setup: Setup) -> Services {
-        Services { setup, choke: Mutex::new(()), next_settlement: Mutex::new(None), blocks: Mutex::new(BTreeMap::new()) }
+        Services {
+            setup,
+            choke: Mutex::new(()),
+            next_settlement: Mutex::new(None),
+            blocks: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// Opens the account if no fact was ever booked.
@@ -249,6 +254,11 @@ impl Services {
 
     /// Returns what closes entries now.
     pub fn blocks(&self) -> Vec<String> {
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(cause, why)| format!("{cause}: {why}")).collect()
+        self.blocks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .map(|(cause, why)| format!("{cause}: {why}"))
+            .collect()
     }
 }

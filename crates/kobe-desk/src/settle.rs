@@ -60,10 +60,12 @@ impl Services {
         let session = match book.curve().last() {
             Some(row) => self.market().next_session(row.date).map_err(say)?,
             None => {
-                let today = self.market().day(self.market().date_of(now)).map_err(say)?;
-                match today.session {
-                    Some(session) if now < session.close => session,
-                    _ => self.market().next_session(today.date).map_err(say)?,
+                // No day was closed yet: begin with the day of the oldest position, or with the session that is not over.
+                let entered = book.positions().map(|p| p.entered).min();
+                let from = self.market().day(entered.unwrap_or(self.market().date_of(now))).map_err(say)?;
+                match from.session {
+                    Some(session) if entered.is_some() || now < session.close => session,
+                    _ => self.market().next_session(from.date).map_err(say)?,
                 }
             }
         };

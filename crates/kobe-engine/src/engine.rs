@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -26,8 +26,11 @@ const TURN_AT_LEAST: Duration = Duration::from_secs(60);
 /// How often the table of wishes is looked at.
 const WISHES_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
-/// How long runs may go on after a stop was asked for, and how long after they were told.
-const DRAIN: [SignedDuration; 2] = [SignedDuration::from_secs(30), SignedDuration::from_secs(10)];
+/// How long runs may go on after a stop was asked for.
+const DRAIN: SignedDuration = SignedDuration::from_secs(30);
+
+/// How long they may take to end after they were told.
+const AFTER_TOLD: SignedDuration = SignedDuration::from_secs(10);
 
 /// What comes to the loop from other threads.
 enum Message {
@@ -199,10 +202,8 @@ impl Engine {
         let at_most = Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO).min(TURN_AT_LEAST);
         let mut inputs = Vec::new();
         let mut shutdown = None;
-        let mut first = match self.inbox.recv_timeout(at_most) {
-            Ok(message) => Some(message),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        };
+        // Without a message in time there is none: the engine holds a sender itself, so the inbox never closes.
+        let mut first = self.inbox.recv_timeout(at_most).ok();
         while let Some(message) = first.take().or_else(|| self.inbox.try_recv().ok()) {
             if let Message::Shutdown { at_once } = message {
                 shutdown = Some(shutdown.unwrap_or(false) | at_once);
@@ -291,40 +292,35 @@ impl Engine {
         self.pool.perform(job).map_err(EngineError::Thread)
     }
 
-    fn drain(&mut self, mut at_once: bool) -> Result<Stopped, EngineError> {
+    /// Starts nothing more, lets what runs end, then tells it to stop. Told again, it does not wait.
+    fn drain(&mut self, at_once: bool) -> Result<Stopped, EngineError> {
         self.vitals.ready = false;
-        let begun = self.ports.clock.now();
-        self.turn(begun, vec![Input::Drain])?;
-        let mut ended = if at_once { Stopped::AtOnce } else { Stopped::Clean };
-        for (i, grace) in DRAIN.into_iter().enumerate() {
-            if i == 1 || at_once {
-                if self.running.is_empty() {
-                    break;
+        self.turn(self.ports.clock.now(), vec![Input::Drain])?;
+        let at_once = at_once || self.runs_end_within(DRAIN)?;
+        let words = |clean| if at_once { Stopped::AtOnce } else { clean };
+        if self.running.is_empty() {
+            return Ok(words(Stopped::Clean));
+        }
+        self.tell_all(StopCause::Shutdown);
+        let again = self.runs_end_within(AFTER_TOLD)?;
+        Ok(if again { Stopped::AtOnce } else { words(Stopped::Interrupted) })
+    }
+
+    /// Waits until nothing runs, at most so long; returns at once, with true, if told to stop at once.
+    fn runs_end_within(&mut self, grace: SignedDuration) -> Result<bool, EngineError> {
+        let until = self.ports.clock.now() + grace;
+        while !self.running.is_empty() {
+            let left = Duration::try_from(until.duration_since(self.ports.clock.now())).unwrap_or(Duration::ZERO);
+            match self.inbox.recv_timeout(left) {
+                Ok(Message::Shutdown { at_once: true }) => return Ok(true),
+                Ok(message) => {
+                    let inputs = self.receive(message).into_iter().collect();
+                    self.turn(self.ports.clock.now(), inputs)?;
                 }
-                self.tell_all(StopCause::Shutdown);
-                ended = if at_once { Stopped::AtOnce } else { Stopped::Interrupted };
-            }
-            let until = self.ports.clock.now() + grace;
-            while !self.running.is_empty() && !(at_once && i == 0) {
-                let now = self.ports.clock.now();
-                let left = Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO);
-                match self.inbox.recv_timeout(left) {
-                    Ok(Message::Shutdown { at_once: again }) => {
-                        at_once |= again;
-                        if at_once {
-                            ended = Stopped::AtOnce;
-                            break;
-                        }
-                    }
-                    Ok(message) => {
-                        let inputs = self.receive(message).into_iter().collect();
-                        self.turn(self.ports.clock.now(), inputs)?;
-                    }
-                    Err(_) => break,
-                }
+                Err(_) => return Ok(false),
             }
         }
-        Ok(ended)
+        Ok(false)
     }
 
     fn tell_all(&self, cause: StopCause) {

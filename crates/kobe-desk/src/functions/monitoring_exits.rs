@@ -107,7 +107,8 @@ fn marked(call: &Call<'_>, position: &Position) -> Value {
 /// Sends the exits that wait, once a day each: what was refused stays queued for another day.
 fn send_queued(call: &Call<'_>) -> Result<Vec<Value>, Outcome> {
     let book = call.desk.book();
-    if !call.attempt.task().right.trades() || !book.positions().any(|p| p.queued.is_some_and(|q| q.decided < call.date)) {
+    if !call.attempt.task().right.trades() || !book.positions().any(|p| p.queued.is_some_and(|q| q.decided < call.date))
+    {
         return Ok(Vec::new());
     }
     let tried: Vec<Value> = call.today("exits")?.and_then(|a| a.body["exits"].as_array().cloned()).unwrap_or_default();
@@ -124,7 +125,9 @@ fn send_queued(call: &Call<'_>) -> Result<Vec<Value>, Outcome> {
             Ok(Verdict::Duplicate) => "duplicate".to_owned(),
             Err(e) => return Err(Outcome::Error(e.to_string().into())),
         };
-        exits.push(json!({ "position": position.id, "symbol": position.symbol, "reason": queued.reason, "verdict": verdict }));
+        exits.push(
+            json!({ "position": position.id, "symbol": position.symbol, "reason": queued.reason, "verdict": verdict }),
+        );
     }
     let new = exits[tried.len()..].to_vec();
     if !new.is_empty() {
@@ -203,7 +206,12 @@ fn final_position_check(call: &Call<'_>) -> Outcome {
 
 /// Lists what the completed bars and the clock say must go.
 fn check_eod_exits(call: &Call<'_>) -> Outcome {
-    let rows = call.desk.book().positions().filter_map(|p| p.queued.map(|q| json!({ "symbol": p.symbol, "reason": q.reason, "decided": q.decided }))).collect();
+    let rows = call
+        .desk
+        .book()
+        .positions()
+        .filter_map(|p| p.queued.map(|q| json!({ "symbol": p.symbol, "reason": q.reason, "decided": q.decided })))
+        .collect();
     rows_or_none(call, "exit_queue", rows, "exits wait")
 }
 
@@ -217,7 +225,12 @@ fn execute_eod_exits(call: &Call<'_>) -> Outcome {
 
 /// Freezes the positions before the bell, with a hash over them.
 fn snapshot_positions(call: &Call<'_>) -> Outcome {
-    let rows: Vec<Value> = call.desk.book().positions().map(|p| json!({ "symbol": p.symbol, "shares": p.qty, "entry": p.entry, "stop": p.stop })).collect();
+    let rows: Vec<Value> = call
+        .desk
+        .book()
+        .positions()
+        .map(|p| json!({ "symbol": p.symbol, "shares": p.qty, "entry": p.entry, "stop": p.stop }))
+        .collect();
     let hash = sha256(json!(rows).to_string().as_bytes());
     let count = rows.len();
     call.leave("snapshot", json!({ "positions": rows, "sha256": hash }), format!("{count} positions"))
@@ -226,8 +239,10 @@ fn snapshot_positions(call: &Call<'_>) -> Outcome {
 /// Looks a last time: open orders, exits that failed, the kill switch.
 fn last_check(call: &Call<'_>) -> Outcome {
     let book = call.desk.book();
-    let open: Vec<Value> = book.open_orders().map(|o| json!({ "decision": o.ticket.decision, "state": o.state })).collect();
-    let waiting: Vec<Value> = book.positions().filter(|p| p.queued.is_some_and(|q| q.decided < call.date)).map(|p| json!(p.symbol)).collect();
+    let open: Vec<Value> =
+        book.open_orders().map(|o| json!({ "decision": o.ticket.decision, "state": o.state })).collect();
+    let waiting: Vec<Value> =
+        book.positions().filter(|p| p.queued.is_some_and(|q| q.decided < call.date)).map(|p| json!(p.symbol)).collect();
     let killed = !matches!(call.desk.kill().read(call.now), KillState::Clear);
     let note = format!("{} orders open, {} exits left", open.len(), waiting.len());
     call.leave("last_check", json!({ "open_orders": open, "exits_left": waiting, "kill_switch": killed }), note)

@@ -168,5 +168,10 @@ fn carry(call: &Call<'_>, from: &str, to: &str, window: Window) -> Outcome {
 /// Returns the signals in an artifact of today, under whichever key its kind keeps them; nothing if there is none of today.
 pub(super) fn signals_of(call: &Call<'_>, name: &str) -> Result<Option<Vec<Value>>, Outcome> {
     let found = call.today(name)?;
-    Ok(found.map(|a| ["signals", "ranked", "gated", "intents"].iter().find_map(|key| a.body.get(key)?.as_array().cloned()).unwrap_or_default()))
+    Ok(found.map(|a| {
+        ["signals", "ranked", "gated", "intents"]
+            .iter()
+            .find_map(|key| a.body.get(key)?.as_array().cloned())
+            .unwrap_or_default()
+    }))
 }

@@ -37,7 +37,10 @@ fn scan_universe(call: &Call<'_>) -> Outcome {
         Some(window) => format!("signals:{window}"),
         None => format!("signals:{}", call.task()),
     };
-    let (count, note) = (found.signals.len(), format!("{} signals from {} symbols on the bar of {}", found.signals.len(), found.scanned, found.bar));
+    let (count, note) = (
+        found.signals.len(),
+        format!("{} signals from {} symbols on the bar of {}", found.signals.len(), found.scanned, found.bar),
+    );
     let body = json!({ "bar": found.bar, "scanned": found.scanned, "passed_over": found.passed_over, "signals": found.signals });
     match call.put(&name, body) {
         Err(outcome) => outcome,
@@ -77,7 +80,9 @@ struct Found {
 
 fn scan(call: &Call<'_>) -> Result<Found, Outcome> {
     let data = call.desk.data().map_err(|e| no_data_set(&e))?;
-    let Some(bar) = call.desk.session_before(call.date) else { return Err(Outcome::Error("the calendar does not know the session before".into())) };
+    let Some(bar) = call.desk.session_before(call.date) else {
+        return Err(Outcome::Error("the calendar does not know the session before".into()));
+    };
     let mut passed_over = Vec::new();
     let (mut scanned, mut behind) = (0, 0);
     for series in data.series.values() {
@@ -112,7 +117,11 @@ fn strategies(call: &Call<'_>) -> Result<Vec<Strategy>, Outcome> {
             "ibs_rsi" => wanted.push(Strategy::IbsRsi),
             "turtle_soup" => wanted.push(Strategy::TurtleSoup),
             "dual" => wanted.extend(Strategy::ALL),
-            other => return Err(Outcome::Error(format!("unknown strategy `{other}` in args; known: ibs_rsi, turtle_soup, dual").into())),
+            other => {
+                return Err(Outcome::Error(
+                    format!("unknown strategy `{other}` in args; known: ibs_rsi, turtle_soup, dual").into(),
+                ));
+            }
         }
     }
     Ok(wanted)

@@ -82,7 +82,7 @@ pub fn candidates<'d>(data: &'d DataSet, bar: Date, day: Date, book: &Book, repl
             let Some(quality) = quality(series, at, &setup, &conviction, &index, &held, day.weekday()) else {
                 continue;
             };
-            found.push(Candidate { series, at, bar, setup, conviction, quality, index: index.clone() });
+            found.push(Candidate { series, at, bar, setup, conviction, quality, index });
         }
     }
     found.sort_by(|a, b| {

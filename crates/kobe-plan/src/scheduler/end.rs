@@ -154,7 +154,7 @@ impl Scheduler {
 pub(crate) fn backoff(task: &Task, attempt: u32, id: RunId) -> SignedDuration {
     let doubled = task.retry.backoff.as_secs().saturating_mul(1 << (attempt.clamp(1, 20) - 1));
     let base = SignedDuration::from_secs(doubled).min(BACKOFF_MOST);
-    let mixed = (id.0 ^ u64::from(attempt) << 32).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    let mixed = (id.0 ^ (u64::from(attempt) << 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
     let tenth = base.as_millis() as u64 / 10;
-    (base + SignedDuration::from_millis((mixed * tenth >> 32) as i64)).min(BACKOFF_MOST)
+    (base + SignedDuration::from_millis(((mixed * tenth) >> 32) as i64)).min(BACKOFF_MOST)
 }

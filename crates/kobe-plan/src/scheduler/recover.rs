@@ -98,10 +98,10 @@ impl Scheduler {
             // A stamp from the future (a clock that was wrong) would keep the task silent until then.
             state.last_turn = cursor.last_turn.map(|last| last.min(now));
         }
-        for i in 0..machine.tasks.len() {
+        for (i, known) in known.into_iter().enumerate() {
             let ix = TaskIx(i as u32);
             machine.tasks[i].standing = standing(ix);
-            if !known[i] || machine.tasks[i].planned_to > now + jiff::SignedDuration::from_mins(1) {
+            if !known || machine.tasks[i].planned_to > now + jiff::SignedDuration::from_mins(1) {
                 machine.tasks[i].planned_to = now;
                 machine.store_cursor(ix);
             }

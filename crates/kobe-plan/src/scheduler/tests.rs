@@ -224,6 +224,7 @@ fn what_was_missed_is_one_row_and_the_newest_is_made_good_within_its_grace() {
             }],
             live: vec![],
             next_run: 1,
+            taken: vec![],
         };
         let mut b = Bench::recover(desk(&text), Settings::SERIAL, recovered, t(now));
         b.step(now, vec![]);
@@ -242,6 +243,7 @@ fn a_task_that_trades_is_missed_after_a_minute_and_never_runs_outside_a_session(
         cursors: vec![RecoveredCursor { task: "a".into(), planned_to: t(at), turns: 0, last_turn: None }],
         live: vec![],
         next_run: 1,
+        taken: vec![],
     };
     for (now, expected) in [
         ("2026-11-23T10:15:50", "a 2026-11-23T10:15 running"),
