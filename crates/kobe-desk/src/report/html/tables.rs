@@ -200,9 +200,10 @@ pub(super) fn work(report: &Report) -> String {
     );
     let (built, absent): (Vec<&FunctionRow>, Vec<&FunctionRow>) = report.functions.iter().partition(|row| row.built);
     let mut out = format!("<div class=\"panel\">{all}</div>\n");
-    for (rows, what) in
-        [(built, "functions that are built"), (absent, "functions that are registered and not built yet")]
-    {
+    for (rows, what) in [
+        (built, "functions that are built, wholly or for some of their rows"),
+        (absent, "functions that are registered and not built yet"),
+    ] {
         if !rows.is_empty() {
             let _ = writeln!(out, "<details><summary>{} {what}</summary>{}</details>", rows.len(), functions(&rows));
         }
