@@ -193,6 +193,8 @@ fn of_several_rows_of_one_run_in_a_batch_the_last_stands() {
         let other = run(2, 0, "2026-11-24/open");
         let moves = [completed(other.clone()), running(other.clone(), 2)];
         conflict(commit(keeper.store(), &moves.map(Change::Run)), name);
+        let moves = [running(other.clone(), 3), running(other.clone(), 1)];
+        conflict(commit(keeper.store(), &moves.map(Change::Run)), name);
         let moves = [other, run(2, 0, "2026-11-25/open")];
         conflict(commit(keeper.store(), &moves.map(Change::Run)), name);
         assert_eq!(keeper.run(2), None, "{name}: within a batch the rules are the same");

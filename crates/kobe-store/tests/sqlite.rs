@@ -329,9 +329,12 @@ fn a_reader_answers_while_another_process_writes() {
     for (name, filter, want) in rows {
         assert_eq!(ids(&filter), want, "{name}");
     }
-    let latest = reader.latest_runs().unwrap_or_else(|e| panic!("{e}"));
-    let latest: BTreeMap<&str, u64> = latest.iter().map(|(task, run)| (task.as_str(), run.id)).collect();
-    assert_eq!(latest, [("alpha", 3), ("beta", 6)].into(), "of the tasks that are planned");
+    let latest = || -> BTreeMap<String, u64> {
+        let rows = reader.latest_runs().unwrap_or_else(|e| panic!("{e}"));
+        rows.into_iter().map(|(task, run)| (task, run.id)).collect()
+    };
+    let newest = |rows: [(&str, u64); 2]| rows.map(|(task, id)| (task.to_owned(), id)).into();
+    assert_eq!(latest(), newest([("alpha", 3), ("beta", 6)]), "of the tasks that are planned");
     let counts = reader.counts(DAY).unwrap_or_else(|e| panic!("{e}"));
     let counts: Vec<_> = counts.iter().map(|c| (c.state, c.reason, c.runs, c.slots)).collect();
     let want = [
@@ -359,6 +362,13 @@ fn a_reader_answers_while_another_process_writes() {
     commit(&mut store, &[Change::Run(completed(run(4, 3, "2026-11-23T01:30")))]).unwrap_or_else(|e| panic!("{e}"));
     assert_ne!(reader.data_version().unwrap_or_else(|e| panic!("{e}")), version, "that somebody wrote is seen");
     assert!(reader.live_runs().unwrap_or_else(|e| panic!("{e}")).is_empty());
+    let planned = [Change::Run(run(7, 0, "2026-11-27/open")), cursor(0, "2026-11-27T14:30:00Z", 0)];
+    commit(&mut store, &planned).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(latest(), newest([("alpha", 7), ("beta", 6)]), "a planned run");
+    let wished = Change::Run(run(8, 1, "manual:01ARZ3NDEKTSV4RRFFQ69G5FAV"));
+    commit(&mut store, &[wished, Change::Run(completed(run(7, 0, "2026-11-27/open")))])
+        .unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(latest(), newest([("alpha", 7), ("beta", 8)]), "a wished run, which moves no cursor");
     let json = serde_json::to_value(reader.run(2).unwrap_or_else(|e| panic!("{e}"))).expect("it is plain");
     assert_eq!(
         (json["state"].as_str(), json["due"].as_str()),

@@ -195,3 +195,65 @@ impl Runs {
 fn said(run: &RunRow) -> &str {
     if run.note.is_empty() { run.outcome.as_deref().unwrap_or_default() } else { &run.note }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kobe_engine::{Batch, Store as _};
+    use kobe_plan::run::CursorRow;
+    use kobe_plan::{Catalog, Change, Outcome, Run, RunId, Slot, SourceFile, TaskIx};
+
+    #[test]
+    fn what_is_read_again_is_counted_once() {
+        let text = "[[group]]\nname = \"g\"\n[[group.task]]\nname = \"often\"\ncommand = [\"x\"]\ncooldown = \"5m\"\n";
+        let files = [SourceFile { name: "t.toml".into(), text: text.into() }];
+        let desk = Desk::parse(&files, &Catalog::new()).unwrap_or_else(|p| panic!("{}", p[0]));
+        let market = Market::bundled().expect("bundled rules are sound");
+        let at: Timestamp = "2026-11-23T15:00:00Z".parse().expect("an instant");
+        let dir = tempfile::tempdir().expect("a directory");
+        let opening = crate::Opening { now: at, build: "test", calendar: "test", tzdb: "test" };
+        let mut store = crate::SqliteStore::open(dir.path(), &opening).unwrap_or_else(|e| panic!("{e}"));
+        let reader = Reader::open(dir.path()).unwrap_or_else(|e| panic!("{e}")).expect("a database");
+        let mut runs = Runs::default();
+        let mut put = |rows: &[(u64, State)]| {
+            let change = |(id, state): &(u64, State)| {
+                let over = state.is_terminal();
+                Change::Run(Run {
+                    id: RunId(*id),
+                    task: TaskIx(0),
+                    slot: Slot::Cooldown { n: *id },
+                    due: at,
+                    priority: 3,
+                    state: *state,
+                    reason: None,
+                    outcome: over.then(|| Outcome::Ok("".into())),
+                    attempt: 1,
+                    planned_at: at,
+                    started_at: Some(at),
+                    ended_at: over.then_some(at),
+                    retry_at: None,
+                    catchup: false,
+                    dst_shifted: false,
+                    covers: 1,
+                    since: None,
+                })
+            };
+            let mut changes: Vec<Change> = rows.iter().map(change).collect();
+            changes.push(Change::Cursor(CursorRow { task: TaskIx(0), planned_to: at, turns: 9, last_turn: None }));
+            store.commit(&Batch { desk: &desk, at, changes: &changes }).unwrap_or_else(|e| panic!("{e}"));
+            runs.read(&reader, &market).unwrap_or_else(|e| panic!("{e}"));
+            let seen = &runs.tasks["often"];
+            (seen.executed, seen.newest.map(|(id, state, _)| (id, state)))
+        };
+        use State::{Completed, Running};
+        let steps: [(&[(u64, State)], u64, (u64, State)); 4] = [
+            (&[(1, Completed), (2, Running), (3, Completed)], 2, (3, Completed)),
+            (&[(4, Completed)], 3, (4, Completed)),
+            (&[(2, Completed), (5, Running)], 4, (5, Running)),
+            (&[(5, Completed)], 5, (5, Completed)),
+        ];
+        for (rows, executed, newest) in steps {
+            assert_eq!(put(rows), (executed, Some(newest)), "{rows:?}");
+        }
+    }
+}

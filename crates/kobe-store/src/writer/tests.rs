@@ -6,7 +6,8 @@ use kobe_trade::ports::Artifact;
 use rusqlite::ffi;
 
 use super::*;
-use crate::work::TurnWrite;
+use crate::rows::RunWrite;
+use crate::work::{TurnWrite, Write};
 use crate::{fault, open};
 
 fn now() -> Timestamp {
@@ -27,10 +28,37 @@ fn put(name: &str) -> Work {
     Work::Artifact(Box::new(Artifact { name: name.into(), function, task, date: date(2026, 11, 23), at: now(), body }))
 }
 
+fn turn(write: Write) -> Work {
+    Work::Turn(TurnWrite { config: "c".into(), at_us: 0, writes: vec![write] })
+}
+
 /// A turn that answers a wish nobody had.
 fn refused() -> Work {
-    let writes = vec![crate::work::Write::WishDone { id: 1, note: "x".into() }];
-    Work::Turn(TurnWrite { config: "c".into(), at_us: 0, writes })
+    turn(Write::WishDone { id: 1, note: "x".into() })
+}
+
+fn plain_run() -> Work {
+    let slot = "2026-11-23/open".parse().expect("a slot");
+    let run = kobe_plan::Run {
+        id: kobe_plan::RunId(1),
+        task: kobe_plan::TaskIx(0),
+        slot,
+        due: now(),
+        priority: 3,
+        state: kobe_plan::State::Pending,
+        reason: None,
+        outcome: None,
+        attempt: 0,
+        planned_at: now(),
+        started_at: None,
+        ended_at: None,
+        retry_at: None,
+        catchup: false,
+        dst_shifted: false,
+        covers: 1,
+        since: None,
+    };
+    turn(Write::Run(RunWrite::new(&run, "alpha".into(), "2026-11-23".into())))
 }
 
 fn names(conn: &Connection) -> Vec<String> {
@@ -62,14 +90,19 @@ fn a_refused_piece_takes_no_other_of_its_group_with_it() {
     let (answer, _answered) = sync_channel(8);
     let job = |work| Job { work, until: Instant::now() + DEADLINE, answer: answer.clone() };
     let jobs = [job(put("a")), job(refused()), job(put("b")), job(refused())];
-    let answers = group(&conn, &jobs, &mut memory(), Path::new("kobe.db"));
-    let told: Vec<bool> = answers.iter().map(Result::is_ok).collect();
-    assert_eq!(told, [true, false, true, false]);
+    let mut memory = memory();
+    let mut told = |jobs: &[Job]| -> Vec<bool> {
+        group(&conn, jobs, &mut memory, Path::new("kobe.db")).iter().map(Result::is_ok).collect()
+    };
+    assert_eq!(told(&jobs), [true, false, true, false]);
     assert_eq!(names(&conn), ["a", "b"]);
     assert!(conn.is_autocommit(), "the transaction is over");
-    let configs: i64 = conn.query_row("SELECT count(*) FROM configs", [], |r| r.get(0)).expect("a table");
-    assert_eq!(configs, 0, "what a refused piece had written is gone");
-    let answers = group(&conn, &jobs[1..2], &mut memory(), Path::new("kobe.db"));
+    let count = |sql: &str| conn.query_row(sql, [], |r| r.get::<_, i64>(0)).expect("a table");
+    assert_eq!(count("SELECT count(*) FROM configs"), 0, "what a refused piece had written is gone");
+    // What was learned from it is forgotten: the next piece finds its own configuration.
+    assert_eq!(told(&[job(refused()), job(plain_run()), job(refused())]), [false, true, false]);
+    assert_eq!(count("SELECT count(*) FROM runs r JOIN configs c ON c.id = r.config WHERE c.hash = 'c'"), 1);
+    let answers = group(&conn, &jobs[1..2], &mut memory, Path::new("kobe.db"));
     assert!(matches!(&answers[..], [Err(Refusal::Store(StoreError::Conflict(_)))]), "alone it is refused as well");
     assert!(conn.is_autocommit());
 }
