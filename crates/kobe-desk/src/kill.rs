@@ -3,14 +3,20 @@
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use kobe_trade::book::Book;
+use kobe_trade::fact::{Fact, What};
 use kobe_trade::kill::{KillRecord, KillState, Trigger};
-use kobe_trade::ports::KillSwitch;
+use kobe_trade::ports::{Books, BooksError, KillSwitch};
 
 /// Name of the file in the state directory. Anything of this name, readable or not, is a trip.
 pub const FILE_NAME: &str = "KILL_SWITCH";
+
+/// Bytes that a record has at most.
+const RECORD_MOST: u64 = 64 * 1024;
 
 /// The switch as a file.
 #[derive(Debug, Clone)]
@@ -32,6 +38,14 @@ impl KillFile {
 
 impl KillSwitch for KillFile {
     fn read(&self, _: Timestamp) -> KillState {
+        // A pipe would never answer, a device never end: only a plain file is read, and only so much of it as a record can be. Whatever else has the name is a trip.
+        match fs::symlink_metadata(&self.path) {
+            Ok(found) if !found.is_file() => return KillState::Unreadable("it is no plain file".into()),
+            Ok(found) if found.len() > RECORD_MOST => {
+                return KillState::Unreadable("it is too large for a record".into());
+            }
+            _ => {}
+        }
         match fs::read(&self.path) {
             Ok(bytes) => KillState::Present(KillRecord::read(&bytes)),
             Err(e) if e.kind() == ErrorKind::NotFound => match self.path.parent().map(Path::try_exists) {
@@ -61,7 +75,13 @@ impl KillSwitch for KillFile {
                 .map_or(Path::new("."), |p| if p.as_os_str().is_empty() { Path::new(".") } else { p });
             fs::File::open(dir)?.sync_all()
         })();
-        written.map_err(|e: std::io::Error| format!("{} could not be written: {e}", self.path.display()))
+        // A full disk has room for a name: an empty file of it is a trip as well.
+        written
+            .or_else(|e: std::io::Error| {
+                let _ = fs::remove_file(&tmp);
+                fs::OpenOptions::new().write(true).create_new(true).open(&self.path).map(drop).map_err(|_| e)
+            })
+            .map_err(|e| format!("{} could not be written: {e}", self.path.display()))
     }
 
     fn clear(&self) -> Result<(), String> {
@@ -71,6 +91,39 @@ impl KillSwitch for KillFile {
             _ => fs::remove_file(&self.path),
         };
         gone.map_err(|e| format!("{} could not be removed: {e}", self.path.display()))
+    }
+}
+
+/// Books a switch that is found pulled and that the books do not know yet: from then on it holds although its file may vanish. Returns the books as they are then, and the
+/// record if it was new.
+///
+/// # Errors
+/// [`BooksError`] when the books do not take it.
+pub fn note(
+    books: &dyn Books,
+    found: &KillState,
+    at: Timestamp,
+    day: Date,
+) -> Result<(Arc<Book>, Option<KillRecord>), BooksError> {
+    loop {
+        let book = books.book();
+        let record = match found {
+            KillState::Clear => return Ok((book, None)),
+            _ if book.kill().active.is_some() || !book.is_open() => return Ok((book, None)),
+            KillState::Present(record) => record.clone(),
+            KillState::Unreadable(why) => {
+                let mut record =
+                    KillRecord::new(&format!("the kill switch cannot be read: {why}"), Trigger::Manual, at, "desk");
+                record.activated_at = None;
+                record
+            }
+        };
+        match books.append(book.version(), vec![Fact::new(at, day, What::KillTripped { record: record.clone() })]) {
+            Ok(book) => return Ok((book, Some(record))),
+            // Someone else booked something meanwhile: look again.
+            Err(BooksError::Conflict { .. }) => {}
+            Err(e) => return Err(e),
+        }
     }
 }
 
@@ -132,6 +185,8 @@ mod tests {
             ("plain text", |p| fs::write(p, "stop").unwrap()),
             ("no text", |p| fs::write(p, [0, 255, 1]).unwrap()),
             ("a directory", |p| fs::create_dir(p).unwrap()),
+            ("a link that leads nowhere", |p| std::os::unix::fs::symlink("/nonexistent/x", p).unwrap()),
+            ("a link to a device", |p| std::os::unix::fs::symlink("/dev/zero", p).unwrap()),
         ] {
             let dir = tempfile::tempdir().unwrap();
             let kill = KillFile::in_state(dir.path());

@@ -162,17 +162,22 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::run`].
-    pub fn run_once(&mut self) -> Result<Vitals, EngineError> {
+    pub fn run_once(&mut self) -> Result<Stopped, EngineError> {
         let now = self.ports.clock.now();
         let inputs = self.take_wishes(now)?;
         self.turn(now, inputs)?;
         while !self.running.is_empty() {
-            let message = self.inbox.recv().expect("the engine holds a sender itself");
-            let inputs = self.receive(message).into_iter().collect();
-            // The clock stands still for what is due: a cycle ends.
-            self.turn(now, inputs)?;
+            match self.inbox.recv().expect("the engine holds a sender itself") {
+                Message::Shutdown { at_once } => return self.drain(at_once),
+                message => {
+                    let inputs = self.receive(message).into_iter().collect();
+                    // The clock stands still for what is due: a cycle ends.
+                    self.turn(now, inputs)?;
+                }
+            }
         }
-        Ok(self.vitals.clone())
+        // What was stored ahead of its instant is not this cycle's: it waits for the next.
+        self.drain(false)
     }
 
     fn turn_until_told(&mut self) -> Result<Stopped, EngineError> {
@@ -185,7 +190,9 @@ impl Engine {
                 break at_once;
             }
             // Looking at the wishes is no turn: an idle desk shows its pulse once a minute and otherwise rests.
-            let due = wake.is_some_and(|w| w <= now)
+            let set_back = now < self.vitals.beat_at;
+            let due = set_back
+                || wake.is_some_and(|w| w <= now)
                 || now.duration_since(self.vitals.beat_at)
                     >= SignedDuration::try_from(TURN_AT_LEAST).expect("a minute");
             if due || !inputs.is_empty() {
@@ -198,6 +205,8 @@ impl Engine {
     /// Waits for the next instant or a message, and takes every message that is there.
     fn wait(&mut self, wake: Option<Timestamp>) -> Result<(Vec<Input>, Option<bool>), EngineError> {
         let now = self.ports.clock.now();
+        // A clock that was set back must not keep the loop from looking around.
+        self.wishes_at = self.wishes_at.min(now + WISHES_EVERY);
         let next = wake.map_or(self.wishes_at, |w| w.min(self.wishes_at));
         let at_most = Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO).min(TURN_AT_LEAST);
         let mut inputs = Vec::new();

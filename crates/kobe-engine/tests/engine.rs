@@ -130,7 +130,8 @@ fn a_store_that_fails_stops_the_engine_before_anything_acts() {
 #[test]
 fn a_handler_that_panics_has_failed_and_the_engine_goes_on() {
     let (mut engine, fixture) = engine(|_, _| panic!("a fault"), usize::MAX, virtual_clock());
-    let vitals = engine.run_once().expect("one cycle");
+    engine.run_once().expect("one cycle");
+    let vitals = engine.board().read();
     let last = fixture.runs.lock().unwrap().last().expect("a row").clone();
     assert_eq!(last.state, State::Failed);
     assert!(matches!(last.outcome, Some(Outcome::Error(ref note)) if note.contains("panicked")));

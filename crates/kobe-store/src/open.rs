@@ -1,10 +1,9 @@
 //! Opening: from a directory to a connection, without harming what is there.
 //!
 //! Rule: a database appears under its name only when it is complete, so an empty or headless `kobe.db` is always damage and never a beginning. What is damaged is left as it
-//! is: not repaired, not checkpointed, not removed. Start at [`prepare`], for readers at [`read_only`].
+//! is: not repaired, not checkpointed, not removed. While a process has a connection, nothing else in it opens `kobe.db`. Start at [`prepare`], for readers at [`read_only`].
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Read as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,7 +19,8 @@ use crate::{log, schema};
 /// A database no larger than this is read through at every start; of a larger one only what recovery needs. `Reader::quick_check` reads all of it.
 const CHECKED_AT_START: u64 = 8 << 20;
 
-const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// No database is smaller than one page of the smallest size.
+const SMALLEST_PAGE: u64 = 512;
 
 /// Makes the state directory, if it is not there, for its owner alone.
 ///
@@ -41,16 +41,19 @@ pub(crate) fn prepare(state: &Path, build: &str, now: Timestamp) -> Result<Conne
     }
     log::check(&path, &beside(&path, "-wal"))?;
     let mut conn = read_write(&path)?;
-    // Whatever is found wrong from here on: closing must not touch the file.
-    let on = |e: rusqlite::Error| store_error(&path, &e);
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(on)?;
+    check_end(&conn, &path)?;
     schema::migrate(&mut conn, &path, build, now)?;
     let size = fs::metadata(&path).map_err(|e| io_error(&path, &e))?.len();
     if size <= CHECKED_AT_START {
         quick_check(&conn, &path)?;
     }
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(on)?;
+    trust(&conn, &path)?;
     Ok(conn)
+}
+
+/// Lets a connection fold the log in when it is the last one to close: the database has proved sound.
+pub(crate) fn trust(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map(|_| ()).map_err(|e| store_error(path, &e))
 }
 
 /// Reads every page of a database and tells what is wrong with the first bad one.
@@ -59,12 +62,19 @@ pub(crate) fn quick_check(conn: &Connection, path: &Path) -> Result<(), StoreErr
     if found == "ok" { Ok(()) } else { Err(damaged(path, found.trim())) }
 }
 
-/// Returns a connection that writes, to a database that is there.
+/// Returns a connection that writes, to a database that is there. Closing it leaves the files as they are, until they are trusted.
 pub(crate) fn read_write(path: &Path) -> Result<Connection, StoreError> {
     let on = |e: rusqlite::Error| store_error(path, &e);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(on)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(on)?;
     common(&conn).map_err(on)?;
+    if conn.is_readonly(rusqlite::MAIN_DB).map_err(on)? {
+        return Err(StoreError::Io(format!(
+            "{}: it cannot be written; check owner and rights of the file; if they are right, its header is damaged",
+            path.display()
+        )));
+    }
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).map_err(on)?;
     if mode != "wal" {
         return Err(StoreError::Io(format!(
@@ -107,6 +117,7 @@ pub(crate) fn read_only(state: &Path) -> Result<Option<(Connection, PathBuf)>, S
             try_open(&uri, flags | OpenFlags::SQLITE_OPEN_URI).map_err(on)?
         }
     };
+    check_end(&conn, &path)?;
     if schema::check(&conn, &path)? == 0 {
         return Err(damaged(&path, "it has no schema"));
     }
@@ -121,8 +132,9 @@ fn common(conn: &Connection) -> rusqlite::Result<()> {
 
 /// Tells whether a database is there; something that is there and cannot be one is damage.
 fn is_there(path: &Path) -> Result<bool, StoreError> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
+    // Only asked about, never opened: closing a file drops every lock that this process has on it, also those of other connections.
+    let meta = match fs::metadata(path) {
+        Ok(meta) => meta,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return if log_size(path)? > 0 {
                 Err(damaged(path, "it is gone, but its log (-wal) is there"))
@@ -132,37 +144,23 @@ fn is_there(path: &Path) -> Result<bool, StoreError> {
         }
         Err(error) => return Err(io_error(path, &error)),
     };
-    if !file.metadata().map_err(|e| io_error(path, &e))?.is_file() {
+    if !meta.is_file() {
         return Err(damaged(path, "it is no file"));
     }
-    let mut header = Vec::with_capacity(100);
-    file.by_ref().take(100).read_to_end(&mut header).map_err(|e| io_error(path, &e))?;
-    if header.len() < 100 {
-        return Err(damaged(path, &format!("it is cut to {} bytes", header.len())));
-    }
-    if header[..16] != *MAGIC {
-        return Err(damaged(path, "it does not begin like a database"));
-    }
-    if !(1..=2).contains(&header[18]) || !(1..=2).contains(&header[19]) {
-        return Err(damaged(
-            path,
-            &format!("its header names a format {}/{} that does not exist", header[18], header[19]),
-        ));
-    }
-    let size = file.metadata().map_err(|e| io_error(path, &e))?.len();
-    let page = match u16::from_be_bytes([header[16], header[17]]) {
-        1 => 65_536,
-        size => u64::from(size),
-    };
-    // With a log beside it a file may end anywhere: the log holds what is missing.
-    if log_size(path)? == 0 && (page < 512 || !size.is_multiple_of(page)) {
-        return Err(damaged(path, &format!("it is cut to {size} bytes")));
-    }
-    let application = i32::from_be_bytes([header[68], header[69], header[70], header[71]]);
-    if application != schema::APPLICATION_ID {
-        return Err(damaged(path, &format!("it is the database of another program (application id {application:#x})")));
+    if meta.len() < SMALLEST_PAGE {
+        return Err(damaged(path, &format!("it is cut to {} bytes", meta.len())));
     }
     Ok(true)
+}
+
+/// Verifies that a database ends with a page. With a log beside it, it may end anywhere: the log holds what is missing.
+fn check_end(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    let page = conn.query_row("PRAGMA page_size", [], |r| r.get::<_, i64>(0)).map_err(|e| store_error(path, &e))?;
+    let size = fs::metadata(path).map_err(|e| io_error(path, &e))?.len();
+    if log_size(path)? == 0 && !size.is_multiple_of(page.max(1) as u64) {
+        return Err(damaged(path, &format!("it is cut to {size} bytes")));
+    }
+    Ok(())
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -195,13 +193,15 @@ fn create(state: &Path, path: &Path, build: &str, now: Timestamp) -> Result<(), 
     let mut conn =
         Connection::open_with_flags(&fresh, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(on)?;
-    conn.execute_batch("PRAGMA synchronous = FULL").map_err(on)?;
+    // Nobody knows this file yet: it is flushed once, before it has its name.
+    conn.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY").map_err(on)?;
     schema::migrate(&mut conn, &fresh, build, now)?;
     conn.execute("INSERT INTO meta (key, value) VALUES ('created_us', ?1)", [now.as_microsecond().to_string()])
         .map_err(on)?;
     let _mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).map_err(on)?;
     conn.close().map_err(|(_, e)| on(e))?;
     fs::set_permissions(&fresh, fs::Permissions::from_mode(0o600)).map_err(|e| io_error(&fresh, &e))?;
+    File::open(&fresh).and_then(|file| file.sync_all()).map_err(|e| io_error(&fresh, &e))?;
     fs::rename(&fresh, path).map_err(|e| io_error(path, &e))?;
     File::open(state).and_then(|d| d.sync_all()).map_err(|e| io_error(state, &e))
 }

@@ -34,6 +34,7 @@ pub fn add_wish(state: &Path, task: &str, reason: &str, now: Timestamp) -> Resul
     }
     let conn = open::read_write(&path)?;
     schema::check(&conn, &path)?;
+    open::trust(&conn, &path)?;
     let urandom = Path::new("/dev/urandom");
     let id = ulid::make(now).map_err(|e| io_error(urandom, &e))?;
     conn.execute(

@@ -125,6 +125,8 @@ fn a_turned_bit_is_never_followed_blindly() {
         match open(whole.path(), &format!("byte {place}")) {
             Ok(()) => {}
             Err(StoreError::Corrupt(_) | StoreError::Newer { .. }) => told += 1,
+            // The byte that says whether this version of SQLite may write.
+            Err(StoreError::Io(text)) if place == 18 => assert!(text.contains("its header is damaged"), "{text}"),
             Err(other) => panic!("byte {place}: {other}"),
         }
         for name in ["kobe.db-wal", "kobe.db-shm"] {
@@ -146,7 +148,7 @@ fn what_is_no_database_of_ours_is_told_so() {
         conn.execute_batch("PRAGMA application_id = 1196444487").expect("sound SQL");
     };
     let rows: [(&str, Spoil, &str); 7] = [
-        ("a text file", |p| fs::write(p, "x".repeat(5000)).expect("a file"), "it does not begin like a database"),
+        ("a text file", |p| fs::write(p, "x".repeat(5000)).expect("a file"), "file is not a database"),
         ("an empty file", |p| fs::write(p, "").expect("a file"), "it is cut to 0 bytes"),
         (
             "a directory",

@@ -250,6 +250,53 @@ fn a_killed_process_loses_nothing_it_was_told_is_stored() {
     assert!(over > 100, "only {over} runs in ten lives");
 }
 
+/// Not a test of its own: another process that asks, wishes and goes.
+#[test]
+#[ignore = "started by whoever_comes_and_goes_leaves_the_log_alone"]
+fn wishes_and_goes() {
+    let Ok(state) = std::env::var("KOBE_STORE_TEST_STATE") else { return };
+    let state = Path::new(&state);
+    assert!(holder(state).expect("it can be asked").is_some());
+    add_wish(state, "alpha", "a test", at(NOW)).unwrap_or_else(|e| panic!("{e}"));
+    reader(state).runs(&RunFilter::newest(1)).unwrap_or_else(|e| panic!("{e}"));
+}
+
+/// Closing a file by hand drops every lock that the process has on it. Then an older `sqlite3` that comes and goes takes itself for the last one, and removes the log under our feet.
+#[test]
+fn whoever_comes_and_goes_leaves_the_log_alone() {
+    use std::os::unix::fs::MetadataExt as _;
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut store = store(dir.path());
+    let books = store.books().unwrap_or_else(|e| panic!("{e}"));
+    books.append(0, vec![opened("100.00")]).unwrap_or_else(|e| panic!("{e}"));
+    let inode = |name: &str| fs::metadata(dir.path().join(name)).map(|meta| meta.ino()).ok();
+    let log = inode("kobe.db-wal");
+    assert!(log.is_some());
+    for id in 1..=3 {
+        // Readers of our own come and go as well.
+        drop(reader(dir.path()).run(1).unwrap_or_else(|e| panic!("{e}")));
+        assert!(matches!(SqliteStore::open(dir.path(), &opening()), Err(OpenError::Held { .. })));
+        if let Ok(locks) = fs::read_to_string("/proc/locks") {
+            let ours = format!(" {} ", std::process::id());
+            let database = format!(":{} ", inode("kobe.db").expect("it is there"));
+            let held =
+                locks.lines().any(|lock| lock.contains("READ") && lock.contains(&ours) && lock.contains(&database));
+            assert!(held, "our lock on the database is gone:\n{locks}");
+        }
+        let done = Command::new(std::env::current_exe().expect("a program"))
+            .args(["--exact", "wishes_and_goes", "--ignored", "--test-threads=1"])
+            .env("KOBE_STORE_TEST_STATE", dir.path())
+            .stdout(Stdio::null())
+            .status()
+            .expect("a process");
+        assert!(done.success());
+        assert_eq!(inode("kobe.db-wal"), log, "the log is the one we write to");
+        commit(&mut store, &[Change::Run(run(id, 2, &format!("#{id}")))]).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(store.wishes().unwrap_or_else(|e| panic!("{e}")).len() as u64, id);
+    }
+    assert_eq!(reader(dir.path()).live_runs().unwrap_or_else(|e| panic!("{e}")).len(), 3);
+}
+
 #[test]
 fn callers_from_many_threads_each_have_their_own_answer() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -14,8 +14,10 @@ use kobe_trade::fact::{Fact, What};
 use kobe_trade::kill::KillState;
 use kobe_trade::ports::{Books, BooksError, KillSwitch};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::kill;
+use crate::voice::Voice;
 
 /// The wish to take the kill switch back.
 pub const RESUME: &str = "@resume";
@@ -31,7 +33,12 @@ pub struct Rearm {
     pub operator: String,
     /// Why now.
     pub reason: String,
+    /// When it was said: a word that was not heard at once is not carried out later, on another trip.
+    pub said_at: Timestamp,
 }
+
+/// How long the word to take the switch back holds.
+const HOLDS: jiff::SignedDuration = jiff::SignedDuration::from_secs(20);
 
 /// Takes the kill switch back: books first, then the audit, then the file.
 ///
@@ -73,7 +80,7 @@ fn remember(
         {
             facts.push(Fact::new(now, day, What::KillTripped { record: record.clone() }));
         }
-        let Rearm { cause, fix, operator, reason } = word.clone();
+        let Rearm { cause, fix, operator, reason, said_at: _ } = word.clone();
         facts.push(Fact::new(now, day, What::KillCleared { cause, fix, operator, reason }));
         match books.append(book.version(), facts) {
             Ok(_) => return Ok(()),
@@ -96,6 +103,8 @@ pub struct Attended<S> {
     pub switch: KillFile,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Says what happened to the switch.
+    pub voice: Voice,
     /// Which day it is for the desk.
     pub day: Box<dyn Fn(Timestamp) -> jiff::civil::Date + Send>,
 }
@@ -114,6 +123,7 @@ impl<S: Store> Store for Attended<S> {
     }
 
     fn wishes(&mut self) -> Result<Vec<Wish>, StoreError> {
+        self.watch(self.clock.now())?;
         let (words, tasks): (Vec<Wish>, Vec<Wish>) =
             self.inner.wishes()?.into_iter().partition(|wish| wish.task.starts_with('@'));
         for word in words {
@@ -135,6 +145,35 @@ impl<S> Attended<S> {
             return Err(format!("this desk does not know the word {}", wish.task));
         }
         let word: Rearm = serde_json::from_str(&wish.reason).map_err(|e| format!("the wish cannot be read: {e}"))?;
-        rearm(&*self.books, &self.switch, now, (self.day)(now), &word)
+        if now.duration_since(word.said_at).abs() > HOLDS {
+            return Err("it was said too long ago; look at the switch and say it again".into());
+        }
+        rearm(&*self.books, &self.switch, now, (self.day)(now), &word)?;
+        let said = format!("the kill switch was taken back by {}: for one hour only exits pass", word.operator);
+        self.voice.tell(
+            now,
+            "WARN",
+            "kill_switch_taken_back",
+            json!({ "operator": word.operator, "reason": word.reason }),
+            Some(&said),
+        );
+        Ok(())
+    }
+
+    /// Looks at the switch once a second, so that a trip is in the books before its file can vanish.
+    fn watch(&self, now: Timestamp) -> Result<(), StoreError> {
+        let noted = kobe_desk::kill::note(&*self.books, &self.switch.read(now), now, (self.day)(now));
+        let (_, new) = noted.map_err(|e| StoreError::Io(format!("the kill switch could not be booked: {e}")))?;
+        if let Some(record) = new {
+            let said = format!("the kill switch was pulled by {}: {}", record.activated_by, record.reason);
+            self.voice.tell(
+                now,
+                "WARN",
+                "kill_switch_pulled",
+                json!({ "reason": record.reason, "by": record.activated_by }),
+                Some(&said),
+            );
+        }
+        Ok(())
     }
 }

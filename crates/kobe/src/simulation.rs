@@ -14,6 +14,7 @@ use kobe_engine::simulate::{Observer, Simulation, fresh};
 use kobe_engine::{Batch, Store, StoreError, Trace, VirtualClock, Wish};
 use kobe_plan::judge::Standing;
 use kobe_plan::scheduler::Recovered;
+use kobe_plan::task::Work;
 use kobe_plan::{Change, Desk, Lane, Outcome, Reason, State, TaskIx, Turn};
 use kobe_store::MemoryBooks;
 use kobe_trade::fact::{Fact, What};
@@ -39,6 +40,10 @@ const UPKEEP: [&str; 4] = ["backup_state", "cleanup", "full_validation", "full_h
 impl Profile {
     fn standing(self, desk: &Desk, ix: TaskIx) -> Option<Standing> {
         let task = desk.task(ix);
+        if let Work::Command(_) = task.work {
+            let note = "a simulation starts no programs: what they do has no virtual clock".into();
+            return Some(Standing { reason: Reason::Profile, note });
+        }
         let left_out = matches!(task.lane, Lane::Research | Lane::Learning) || UPKEEP.contains(&task.function());
         if self == Profile::Trading && left_out {
             let note = "the profile `trading` leaves research, learning and heavy upkeep out".into();

@@ -72,6 +72,7 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
         books,
         switch: KillFile::in_state(state),
         clock: Arc::clone(&shell.clock),
+        voice: voice.clone(),
         day: Box::new(move |at| day.date_of(at)),
     };
     let ports = Ports {

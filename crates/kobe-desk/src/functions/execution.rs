@@ -21,7 +21,7 @@ pub(super) const TABLE: &[Function] = &[
         .does("Takes sized intents through the single choke to the broker and hangs a linked stop on each fill.").built(execute_trades),
     f("confirm_orders", Execution, Trading, X, 120, "order_states, fills").session_bound().stage(5)
         .after(&["execute_trades"])
-        .does("Follows orders to their end, settles partial fills and replaces the rest at most twice.").built(confirm_orders),
+        .does("Looks up every order of the day that is not at its end, and fails where the broker has never seen one.").built(confirm_orders),
     f("log_fills", Execution, Trading, N, 30, "tca, trades.jsonl").session_bound().stage(5).after(&["confirm_orders"])
         .does("Records each fill beside the price decided on: slippage and captured spread.").built(log_fills),
 ];
@@ -57,7 +57,11 @@ fn confirm_orders(call: &Call<'_>) -> Outcome {
     for order in &open {
         match call.desk.broker().find(&order.client(), call.now) {
             Ok(Some(ack)) => rows.push(json!({ "decision": order.ticket.decision, "status": ack.status })),
-            Ok(None) => rows.push(json!({ "decision": order.ticket.decision, "status": "never seen by the broker" })),
+            Ok(None) => {
+                let why = format!("{} stands as sent and the broker has never seen it", order.ticket.decision);
+                call.desk.block("unknown_order", why.clone());
+                return Outcome::Error(why.into());
+            }
             Err(e) => return Outcome::Error(format!("{}: {e}", order.ticket.decision).into()),
         }
     }

@@ -61,7 +61,7 @@ pub(super) const TABLE: &[Function] = &[
         .does("Stores an immutable picture of the positions with its hash.").built(snapshot_positions),
     f("last_check", MonitoringExits, Trading, X, 60, "last_check").session_bound().stage(5)
         .after(&["execute_eod_exits"])
-        .does("Cancels stray entries, chases failed exits and reads the kill file in the last minute.").built(last_check),
+        .does("Looks a last time before the bell: orders still open, exits that are left, and the kill switch.").built(last_check),
 ];
 
 /// Marks every position, sees that its stop stands at the broker, and sends the exits that wait.
@@ -144,13 +144,27 @@ fn check_stops(call: &Call<'_>) -> Outcome {
         let quote = call.desk.broker().quote(&position.symbol, call.now);
         let reached = quote.as_ref().is_ok_and(|q| q.bid <= position.stop);
         // The stop stands at the broker, who fills it; in a replay it is settled at the close of the bar. Where none stands, the desk sells itself.
-        let verdict = if reached && position.protective.is_none() && !call.desk.is_replay() {
-            match call.desk.leave_position(call, &position.id, ExitReason::Stop) {
-                Ok(verdict) => format!("{verdict:?}"),
-                Err(e) => return Outcome::Error(e.to_string().into()),
+        let verdict = match (&position.protective, &quote) {
+            (Some(_), _) => "stop stands at the broker".to_owned(),
+            (None, Err(e)) => {
+                call.desk.block("missing_stop", format!("{} has no stop and no quote: {e}", position.symbol));
+                return Outcome::Error(
+                    format!("{} has no protective stop, and nobody can tell where it trades: {e}", position.symbol)
+                        .into(),
+                );
             }
-        } else {
-            "stop stands at the broker".to_owned()
+            (None, Ok(_)) if reached && !call.desk.is_replay() => {
+                match call.desk.leave_position(call, &position.id, ExitReason::Stop) {
+                    Ok(Verdict::Filled(shares)) => format!("sold {shares}"),
+                    Ok(verdict) => {
+                        return Outcome::Error(
+                            format!("{} is at its stop and was not sold: {verdict:?}", position.symbol).into(),
+                        );
+                    }
+                    Err(e) => return Outcome::Error(e.to_string().into()),
+                }
+            }
+            (None, Ok(_)) => "no stop stands; the desk watches it itself".to_owned(),
         };
         rows.push(json!({ "symbol": position.symbol, "stop": position.stop, "bid": quote.ok().map(|q| q.bid), "reached": reached, "verdict": verdict }));
     }
@@ -190,18 +204,26 @@ fn check_stop_distance(call: &Call<'_>) -> Outcome {
     rows_or_none(call, "stop_distance", rows, "positions measured")
 }
 
-/// Sees that every position has a plan, a stop and a reason to be held.
+/// Sees that every position has a plan, a stop and a reason to be held; one without a stop closes entries.
 fn final_position_check(call: &Call<'_>) -> Outcome {
-    let rows = call
-        .desk
-        .book()
+    let book = call.desk.book();
+    let bare: Vec<String> = book.positions().filter(|p| p.protective.is_none()).map(|p| p.symbol.to_string()).collect();
+    let rows = book
         .positions()
         .map(|p| {
             json!({ "symbol": p.symbol, "strategy": p.strategy, "decision": p.decision, "stop": p.stop, "stop_at_broker": p.protective.is_some(),
                 "queued": p.queued.map(|q| q.reason), "sound": p.protective.is_some() })
         })
         .collect();
-    rows_or_none(call, "final_position_check", rows, "positions have plan, stop and reason")
+    if bare.is_empty() {
+        return rows_or_none(call, "final_position_check", rows, "positions have plan, stop and reason");
+    }
+    let why = format!("no protective stop stands for {}", bare.join(", "));
+    call.desk.block("missing_stop", why.clone());
+    match call.put("final_position_check", json!({ "rows": rows })) {
+        Ok(()) => Outcome::Error(why.into()),
+        Err(outcome) => outcome,
+    }
 }
 
 /// Lists what the completed bars and the clock say must go.

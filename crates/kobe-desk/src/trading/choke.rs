@@ -10,7 +10,7 @@ use kobe_trade::check::{Ask, Check};
 use kobe_trade::fact::{Fact, What};
 use kobe_trade::gate::{Judgement, SendCase, SevenCase, judge_entry, judge_exit, permit, policy_verdict, seven_gates};
 use kobe_trade::id::{DecisionId, PositionId};
-use kobe_trade::kill::{KillRecord, KillState, Trigger};
+use kobe_trade::kill::KillState;
 use kobe_trade::order::{ExitReason, Intent, OrderEvent, Ticket};
 use kobe_trade::packet::{Evidence, Inputs, Packet};
 use kobe_trade::ports::{AckStatus, BooksError, BrokerError};
@@ -209,19 +209,7 @@ impl Services {
 
     /// Books a switch that was found pulled: from then on it holds although its file may vanish.
     fn note_kill(&self, switch: &KillState, at: Timestamp) -> Result<std::sync::Arc<Book>, ChokeError> {
-        let book = self.book();
-        let record = match switch {
-            KillState::Clear => return Ok(book),
-            _ if book.kill().active.is_some() => return Ok(book),
-            KillState::Present(record) => record.clone(),
-            KillState::Unreadable(why) => {
-                let mut record =
-                    KillRecord::new(&format!("the kill switch cannot be read: {why}"), Trigger::Manual, at, "desk");
-                record.activated_at = None;
-                record
-            }
-        };
-        Ok(self.append(&book, vec![self.fact(at, What::KillTripped { record })])?)
+        Ok(crate::kill::note(self.books(), switch, at, self.market().date_of(at))?.0)
     }
 
     fn decide(&self, call: &Call<'_>, book: &Book, judged: Judged) -> Result<Verdict, ChokeError> {

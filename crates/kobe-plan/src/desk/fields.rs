@@ -217,6 +217,13 @@ pub(super) fn days(r: &mut Reader<'_>, value: &super::reader::Value<'_>) -> Opti
             }
         };
     }
+    if sound && bits == 0 {
+        r.error(
+            value.span(),
+            "`days` names no day: the task would never fire",
+            "name at least one, or leave `days` out for every day",
+        );
+    }
     (sound && bits != 0).then_some(Weekdays(bits))
 }
 

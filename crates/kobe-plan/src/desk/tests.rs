@@ -61,6 +61,11 @@ fn every_mistake_is_told_with_place_cause_and_hint() {
             "desk.toml:5:8 | the task never fires: it has no trigger | add one of `at`, `every`, `cron`, `cooldown`, `once`",
         ),
         (
+            "no day at all",
+            task("call = \"scan_universe\"\nat = \"10:00\"\ndays = []"),
+            "desk.toml:8:8 | `days` names no day: the task would never fire",
+        ),
+        (
             "an empty list of times",
             task("call = \"scan_universe\"\nat = []"),
             "desk.toml:7:6 | the task never fires: `at` is empty | name at least one time",

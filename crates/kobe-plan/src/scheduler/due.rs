@@ -13,7 +13,7 @@ use crate::task::{CatchUp, Overlap, TaskIx};
 use crate::trigger::Trigger;
 
 /// A slot that is found no later than this after its instant is on time; later it is made good, and judged against now.
-const ON_TIME: SignedDuration = SignedDuration::from_secs(2);
+pub(super) const ON_TIME: SignedDuration = SignedDuration::from_secs(2);
 
 /// So many missed slots of one task are looked at one by one; of a longer absence only the newest.
 const MISSED_MOST: usize = 100_000;
@@ -320,14 +320,18 @@ impl Scheduler {
         if self.desk.task(o.task).overlap == Overlap::Replace {
             let older: Vec<RunId> = self.tasks[o.task.at()].live.clone();
             for old in older {
-                match self.live[&old].run.state {
-                    State::Running => self.turn.stops.push(old),
-                    _ => self.finish_skipped(old, Reason::Overlap),
+                let live = self.live.get_mut(&old).expect("a task knows its live runs");
+                if live.run.state == State::Running && !live.armed {
+                    live.replaced = true;
+                    self.turn.stops.push(old);
+                } else {
+                    live.armed = false;
+                    self.finish_skipped(old, Reason::Overlap);
                 }
             }
         }
         self.tasks[o.task.at()].live.push(id);
-        self.live.insert(id, Live { run, date, held: false, armed: false, deadline: None });
+        self.live.insert(id, Live { run, date, held: false, armed: false, deadline: None, replaced: false });
         id
     }
 

@@ -33,6 +33,10 @@ impl Scheduler {
         let live = self.live.get_mut(&id).expect("the caller found it");
         let task = desk.task(live.run.task);
         let (state, reason) = match &outcome {
+            // Stopped for the sake of a newer run: it must not come back after that one.
+            Outcome::TimedOut | Outcome::Interrupted | Outcome::Error(_) if live.replaced => {
+                (State::Failed, Some(Reason::Overlap))
+            }
             Outcome::Ok(_) | Outcome::NoData(_) => (State::Completed, None),
             Outcome::Gated(_) => (State::Skipped, Some(Reason::Gate)),
             Outcome::Unavailable(_) => (State::Skipped, Some(Reason::Unavailable)),
@@ -67,24 +71,36 @@ impl Scheduler {
         self.set_timer(at, Timer::Retry, id);
     }
 
-    /// Judges a run again before its next attempt: phase, mode, session and use may have passed.
-    pub(super) fn retry(&mut self, id: RunId) {
+    /// Judges a run again at `now`: phase, mode, session and use may have passed since it was admitted.
+    pub(super) fn judge_again(&mut self, id: RunId) -> Verdict {
         let run = self.live[&id].run.clone();
         let occurrence =
             Occurrence { task: run.task, firing: 0, slot: run.slot, due: run.due, dst_shifted: run.dst_shifted };
-        let verdict = match (self.days.at(run.due), self.days.at(self.now)) {
-            (Ok(day), Ok(day_at)) => {
-                let state = &self.tasks[run.task.at()];
-                let others = state.live.iter().filter(|other| **other != id).count();
-                let facts =
-                    Facts { day: &day, at: self.now, day_at: &day_at, standing: state.standing.as_ref(), live: others };
-                judge(self.desk.task(run.task), &occurrence, &facts)
-            }
-            _ => Verdict::Skip(Reason::Horizon),
+        let (Ok(day), Ok(day_at)) = (self.days.at(run.due), self.days.at(self.now)) else {
+            return Verdict::Skip(Reason::Horizon);
         };
-        let too_late = run.attempt == 0 && self.now.duration_since(run.due) > self.desk.task(run.task).grace;
-        let verdict = if too_late { Verdict::Skip(Reason::GraceExpired) } else { verdict };
+        let state = &self.tasks[run.task.at()];
+        let others = state.live.iter().filter(|other| **other != id).count();
+        let facts = Facts { day: &day, at: self.now, day_at: &day_at, standing: state.standing.as_ref(), live: others };
+        judge(self.desk.task(run.task), &occurrence, &facts)
+    }
+
+    /// Brings a run back to its lane: after a failed attempt, or after a restart.
+    pub(super) fn retry(&mut self, id: RunId) {
+        let run = &self.live[&id].run;
+        let (attempt, interrupted) = (run.attempt, run.reason == Some(Reason::Interrupted));
+        // What never began is missed after its grace; what we interrupted ourselves, or what makes good for an absence, has none.
+        let too_late = attempt == 0
+            && !interrupted
+            && !run.catchup
+            && self.now.duration_since(run.due) > self.desk.task(run.task).grace;
+        let verdict = if too_late { Verdict::Skip(Reason::GraceExpired) } else { self.judge_again(id) };
         match verdict {
+            // What never began may still have to wait for what must end first.
+            Verdict::Admit if attempt == 0 => {
+                self.live.get_mut(&id).expect("looked up above").run.reason = None;
+                self.release_or_hold(id);
+            }
             Verdict::Admit => {
                 self.store_run(id);
                 self.enqueue(id);
@@ -92,7 +108,7 @@ impl Scheduler {
             Verdict::Skip(reason) => {
                 // What has failed, and may not be repeated any more, stays failed, with the reason why it was not repeated. What never began is skipped.
                 let live = self.live.get_mut(&id).expect("looked up above");
-                live.run.state = if run.attempt == 0 { State::Skipped } else { State::Failed };
+                live.run.state = if attempt == 0 { State::Skipped } else { State::Failed };
                 live.run.reason = Some(reason);
                 self.finish(id);
             }

@@ -129,6 +129,8 @@ struct Live {
     armed: bool,
     /// When its attempt has used its time.
     deadline: Option<Timestamp>,
+    /// Was told to stop for the sake of a newer run.
+    replaced: bool,
 }
 
 #[derive(Debug, Clone, Default)]

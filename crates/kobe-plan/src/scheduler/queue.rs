@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::due::ON_TIME;
 use super::{Live, Scheduler, Start, Timer};
 use crate::desk::Desk;
+use crate::judge::Verdict;
 use crate::run::{Reason, RunId, State};
 use crate::task::{Lane, TaskIx};
 
@@ -106,6 +108,13 @@ impl Scheduler {
         while let Some(key) = self.pick() {
             let lane = self.desk.task(key.3).lane;
             self.queues.lanes[lane as usize].waiting.remove(&key);
+            // Whoever waited long in its lane is judged again: its moment may have passed.
+            if self.now.duration_since(key.1) > ON_TIME
+                && let Verdict::Skip(reason) = self.judge_again(key.4)
+            {
+                self.finish_skipped(key.4, reason);
+                continue;
+            }
             self.begin(key.4);
         }
     }

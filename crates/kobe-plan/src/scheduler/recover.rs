@@ -140,7 +140,7 @@ impl Scheduler {
         }
         let (retry_at, due) = (run.retry_at, run.due);
         self.tasks[ix.at()].live.push(id);
-        self.live.insert(id, Live { run, date, held: false, armed: false, deadline: None });
+        self.live.insert(id, Live { run, date, held: false, armed: false, deadline: None, replaced: false });
         match (lost, retry_at) {
             (true, _) => self.settle(id, Outcome::Lost),
             (false, Some(at)) => self.set_timer(at.max(now), Timer::Retry, id),

@@ -446,6 +446,75 @@ fn a_slot_that_has_a_row_from_a_clock_that_was_ahead_is_not_named_again() {
 }
 
 #[test]
+fn a_run_that_is_replaced_does_not_come_back() {
+    let text = "[[group.task]]\nname = \"a\"\ncall = \"look\"\nevery = \"10m\"\noverlap = \"replace\"\n";
+    let mut b = Bench::new(text, Settings { total: 4, ..Settings::SERIAL }, "2026-11-23T09:55");
+    let first = b.step("2026-11-23T10:00", vec![]).starts[0].clone();
+    let second = b.step("2026-11-23T10:10", vec![]);
+    assert_eq!(
+        (second.stops.as_slice(), second.starts.len()),
+        ([first.run].as_slice(), 0),
+        "the newer run waits until the older one is gone"
+    );
+    let gone =
+        b.step("2026-11-23T10:10:01", vec![Input::Ended { run: first.run, attempt: 1, outcome: Outcome::TimedOut }]);
+    assert_eq!(gone.starts.len(), 1);
+    assert_eq!(b.table(), ["a 2026-11-23T15:00:00Z failed(overlap)", "a 2026-11-23T15:10:00Z running"]);
+}
+
+#[test]
+fn after_a_crash_a_run_still_waits_for_what_must_end_first() {
+    let text = "[[group.task]]\nname = \"rank\"\ncall = \"rank\"\nat = \"10:01\"\nafter = [\"look\"]\n[[group.task]]\nname = \"scan\"\ncall = \"look\"\nat = \"10:00\"\nretries = 1\n";
+    let settings = Settings { total: 4, ..Settings::SERIAL };
+    let mut b = Bench::new(text, settings, "2026-11-23T09:00");
+    b.step("2026-11-23T10:00", vec![]);
+    b.step("2026-11-23T10:01", vec![]);
+    let live = b
+        .rows
+        .values()
+        .map(|run| RecoveredRun { task: b.machine.desk().task(run.task).name.clone(), run: run.clone() })
+        .collect();
+    let cursor = |task: &str, at| RecoveredCursor { task: task.into(), planned_to: t(at), turns: 0, last_turn: None };
+    let cursors = vec![cursor("rank", "2026-11-23T10:01"), cursor("scan", "2026-11-23T10:00")];
+    let recovered = Recovered { cursors, live, next_run: 3, taken: vec![] };
+    let mut again = Bench::recover(Arc::clone(b.machine.desk()), settings, recovered, t("2026-11-23T10:01:30"));
+    assert_eq!(
+        again.step("2026-11-23T10:01:30", vec![]).starts.len(),
+        0,
+        "the lost scan is tried again later, and the ranking waits for it"
+    );
+    let scan = again.step("2026-11-23T10:02:45", vec![]);
+    assert_eq!(scan.starts.len(), 1);
+    assert_eq!(again.step("2026-11-23T10:02:46", vec![Bench::ok(&scan.starts[0])]).starts.len(), 1);
+}
+
+#[test]
+fn what_was_interrupted_is_taken_up_again_however_long_ago_it_was_due() {
+    let mut b = Bench::new(DAILY, Settings::SERIAL, "2026-11-23T09:00");
+    let due = b.step("2026-11-23T10:00", vec![]);
+    b.step("2026-11-23T10:40", vec![Input::Drain]);
+    b.step(
+        "2026-11-23T10:40",
+        vec![Input::Ended { run: due.starts[0].run, attempt: 1, outcome: Outcome::Interrupted }],
+    );
+    let run = b.rows.values().next().expect("the row").clone();
+    assert_eq!((run.state, run.reason, run.attempt), (State::Pending, Some(Reason::Interrupted), 0));
+    let recovered = Recovered {
+        cursors: vec![RecoveredCursor {
+            task: "a".into(),
+            planned_to: t("2026-11-23T10:00"),
+            turns: 0,
+            last_turn: None,
+        }],
+        live: vec![RecoveredRun { task: "a".into(), run }],
+        next_run: 2,
+        taken: vec![],
+    };
+    let mut again = Bench::recover(Arc::clone(b.machine.desk()), Settings::SERIAL, recovered, t("2026-11-23T11:00"));
+    assert_eq!(again.step("2026-11-23T11:00", vec![]).starts.len(), 1);
+}
+
+#[test]
 fn draining_starts_nothing_more() {
     let mut b = Bench::new(DAILY, Settings::SERIAL, "2026-11-23T09:00");
     let turn = b.step("2026-11-23T09:30", vec![Input::Drain]);

@@ -246,7 +246,9 @@ mod tests {
             (seen.executed, seen.newest.map(|(id, state, _)| (id, state)))
         };
         use State::{Completed, Running};
-        let steps: [(&[(u64, State)], u64, (u64, State)); 4] = [
+        /// Rows that are written, where the reading begins, what is found first.
+        type Step<'a> = (&'a [(u64, State)], u64, (u64, State));
+        let steps: [Step<'_>; 4] = [
             (&[(1, Completed), (2, Running), (3, Completed)], 2, (3, Completed)),
             (&[(4, Completed)], 3, (4, Completed)),
             (&[(2, Completed), (5, Running)], 4, (5, Running)),

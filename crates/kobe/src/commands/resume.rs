@@ -58,6 +58,7 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         fix: args.fix.clone(),
         operator: kill::operator(args.operator.as_deref()),
         reason: args.reason.clone(),
+        said_at: now,
     };
     match holder(state)? {
         Some(_) => ask(shell, &word, now)?,
@@ -87,7 +88,7 @@ fn ask(shell: &Shell, word: &Rearm, now: Timestamp) -> Result<(), Failure> {
         Some(note) => act(Err(note)),
         None => Err(Failure::no(
             "the running desk did not answer within 15 s",
-            "the wish stays and is carried out as soon as the desk looks; `kobe status` shows whether it lives",
+            "the word is void by now; `kobe status` shows whether the desk lives, then say it again",
         )),
     }
 }

@@ -114,8 +114,12 @@ fn once(shell: &Shell, loaded: &Loaded, market: &Arc<Market>) -> Result<Exit, Fa
     let out = if shell.out.is_json() { shell.out.silent() } else { shell.out };
     let voice = Voice::new(out, Arc::clone(market))?;
     let Live { mut engine, .. } = wiring::live(shell, loaded, market, voice.clone())?;
-    let vitals = engine.run_once()?;
+    let ears = Ears::open(engine.handle(), voice.clone(), shell)?;
+    let ended = engine.run_once();
+    ears.close();
     voice.finish();
+    let stopped = ended?;
+    let vitals = engine.board().read();
     let of = |word: &str| vitals.ends.get(word).copied().unwrap_or(0);
     let (completed, failed) = (of("completed"), of("failed"));
     let skipped: Vec<(&String, &u64)> =
@@ -140,7 +144,12 @@ fn once(shell: &Shell, loaded: &Loaded, market: &Arc<Market>) -> Result<Exit, Fa
         let reasons = if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) };
         shell.out.text(&format!("one cycle: {completed} completed, {failed} failed, {total} skipped{reasons}\n"))?;
     }
-    Ok(if failed > 0 { Exit::No } else { Exit::Fine })
+    Ok(match stopped {
+        Stopped::AtOnce => Exit::ToldTwice,
+        Stopped::Interrupted => Exit::No,
+        Stopped::Clean if failed > 0 => Exit::No,
+        Stopped::Clean => Exit::Fine,
+    })
 }
 
 /// Hears signals, on a thread of its own.

@@ -193,6 +193,21 @@ fn told(asked: &Asked, a: &Answer, lived: &Lived, written: &[PathBuf], paint: Pa
             paint.red("KILL SWITCH PULLED"),
             trip.record.reason
         );
+    } else if let Some(at) = asked.halt_at {
+        let when = if when_date(at) <= asked.to.to_string() {
+            "as asked; no order came after it"
+        } else {
+            "after the last day: it changed nothing"
+        };
+        let _ = writeln!(text, "{} at {at}, {when}.\n", paint.red("KILL SWITCH PULLED"));
+    }
+    if a.days > 0 && asked.to > lived.data.as_of {
+        let _ = writeln!(
+            text,
+            "{} the bars end on {}; after that nothing could be found.\n",
+            paint.yellow("NOTE"),
+            lived.data.as_of
+        );
     }
     let _ = writeln!(
         text,
@@ -240,6 +255,11 @@ fn told(asked: &Asked, a: &Answer, lived: &Lived, written: &[PathBuf], paint: Pa
         );
     }
     text
+}
+
+/// Writes the UTC date of an instant; near enough to tell whether it lies after the last day.
+fn when_date(at: jiff::Timestamp) -> String {
+    at.to_string()[..10].to_owned()
 }
 
 fn money(x: f64) -> String {

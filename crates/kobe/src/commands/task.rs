@@ -31,7 +31,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 Examples:
   kobe task list --lane trading
   kobe task show full_universe_scan
-  kobe task run fear_gauge --reason \"the source is back\"")]
+  kobe task run fear_greed_fetch --reason \"the source is back\"")]
 pub struct Args {
     #[command(subcommand)]
     question: Question,
@@ -366,7 +366,12 @@ impl Store for Only {
             turns: 0,
             last_turn: Some(self.now),
         };
-        Ok(Recovered { cursors: self.desk.tasks.iter().map(settled).collect(), live: Vec::new(), next_run, taken: Vec::new() })
+        Ok(Recovered {
+            cursors: self.desk.tasks.iter().map(settled).collect(),
+            live: Vec::new(),
+            next_run,
+            taken: Vec::new(),
+        })
     }
 
     fn slots_after(&mut self, now: Timestamp) -> Result<Vec<(String, kobe_plan::Slot)>, StoreError> {

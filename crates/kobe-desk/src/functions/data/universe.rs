@@ -49,6 +49,12 @@ pub(super) fn validate_universe(call: &Call<'_>) -> Work {
         "valid_share": share, "symbols": rows,
     });
     call.put("universe_status", body)?;
+    if counted == 0 && bad == 0 {
+        // Nothing is listed long enough yet: that is no fault, and there is nothing to trade.
+        let why = "no symbol has bars enough to count";
+        call.desk.block("universe", why.to_owned());
+        return Ok(Outcome::NoData(why.into()));
+    }
     match share {
         Some(share) if share >= LEAST_VALID => {
             call.desk.unblock("universe");
