@@ -41,7 +41,6 @@ pub(crate) fn prepare(state: &Path, build: &str, now: Timestamp) -> Result<Conne
     }
     log::check(&path, &beside(&path, "-wal"))?;
     let mut conn = read_write(&path)?;
-    check_end(&conn, &path)?;
     schema::migrate(&mut conn, &path, build, now)?;
     let size = fs::metadata(&path).map_err(|e| io_error(&path, &e))?.len();
     if size <= CHECKED_AT_START {
@@ -62,7 +61,7 @@ pub(crate) fn quick_check(conn: &Connection, path: &Path) -> Result<(), StoreErr
     if found == "ok" { Ok(()) } else { Err(damaged(path, found.trim())) }
 }
 
-/// Returns a connection that writes, to a database that is there. Closing it leaves the files as they are, until they are trusted.
+/// Returns a connection that writes, to a database that is there and ours. Closing it leaves the files as they are, until they are trusted.
 pub(crate) fn read_write(path: &Path) -> Result<Connection, StoreError> {
     let on = |e: rusqlite::Error| store_error(path, &e);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -75,6 +74,8 @@ pub(crate) fn read_write(path: &Path) -> Result<Connection, StoreError> {
             path.display()
         )));
     }
+    check_end(&conn, path)?;
+    schema::check(&conn, path)?;
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).map_err(on)?;
     if mode != "wal" {
         return Err(StoreError::Io(format!(
@@ -118,9 +119,7 @@ pub(crate) fn read_only(state: &Path) -> Result<Option<(Connection, PathBuf)>, S
         }
     };
     check_end(&conn, &path)?;
-    if schema::check(&conn, &path)? == 0 {
-        return Err(damaged(&path, "it has no schema"));
-    }
+    schema::check(&conn, &path)?;
     Ok(Some((conn, path)))
 }
 

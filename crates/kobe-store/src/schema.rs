@@ -26,13 +26,13 @@ const MIGRATIONS: &[Migration] = &[Migration { version: 1, sql: include_str!("sc
 /// The schema this build writes.
 pub(crate) const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
-/// Brings a database to the schema of this build.
+/// Brings a database to the schema of this build: one that was checked, or one that was just made.
 ///
 /// # Errors
-/// [`StoreError::Newer`] when a newer Kobe wrote it; [`StoreError::Corrupt`] when its recorded migrations are not those of this build.
+/// [`StoreError`] when it cannot be written; it is then as before.
 pub(crate) fn migrate(conn: &mut Connection, path: &Path, build: &str, now: Timestamp) -> Result<(), StoreError> {
     let on = |e: rusqlite::Error| store_error(path, &e);
-    if check(conn, path)? == KNOWN {
+    if version(conn).map_err(on)? == KNOWN {
         return Ok(());
     }
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(on)?;
@@ -58,16 +58,16 @@ pub(crate) fn migrate(conn: &mut Connection, path: &Path, build: &str, now: Time
 /// Verifies that a database is Kobe's and not newer than this build, and returns its schema.
 ///
 /// # Errors
-/// As [`migrate`].
+/// [`StoreError::Newer`] when a newer Kobe wrote it; [`StoreError::Corrupt`] when it is another program's, or its recorded migrations are not those of this build.
 pub(crate) fn check(conn: &Connection, path: &Path) -> Result<i64, StoreError> {
     let on = |e: rusqlite::Error| store_error(path, &e);
-    let found = version(conn).map_err(on)?;
-    if found == 0 {
-        return Ok(0);
-    }
     let application: i32 = conn.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(on)?;
     if application != APPLICATION_ID {
         return Err(damaged(path, &format!("it is the database of another program (application id {application:#x})")));
+    }
+    let found = version(conn).map_err(on)?;
+    if found < 1 {
+        return Err(damaged(path, "it has no schema"));
     }
     if found > KNOWN {
         return Err(StoreError::Newer { found, known: KNOWN });

@@ -10,7 +10,7 @@ use kobe_engine::StoreError;
 use rusqlite::params;
 
 use crate::fault::{database_path, io_error, store_error};
-use crate::{open, schema, ulid};
+use crate::{open, ulid};
 
 /// Why a wish could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,6 @@ pub fn add_wish(state: &Path, task: &str, reason: &str, now: Timestamp) -> Resul
         return Err(WishError::NoDatabase(state.to_owned()));
     }
     let conn = open::read_write(&path)?;
-    schema::check(&conn, &path)?;
     open::trust(&conn, &path)?;
     let urandom = Path::new("/dev/urandom");
     let id = ulid::make(now).map_err(|e| io_error(urandom, &e))?;

@@ -147,7 +147,15 @@ fn what_is_no_database_of_ours_is_told_so() {
         let conn = rusqlite::Connection::open(path).expect("a database");
         conn.execute_batch("PRAGMA application_id = 1196444487").expect("sound SQL");
     };
-    let rows: [(&str, Spoil, &str); 7] = [
+    let rows: [(&str, Spoil, &str); 8] = [
+        (
+            "ours, without a schema",
+            |p| {
+                let conn = rusqlite::Connection::open(p).expect("a database");
+                conn.execute_batch("PRAGMA user_version = 0").expect("sound SQL");
+            },
+            "it has no schema",
+        ),
         ("a text file", |p| fs::write(p, "x".repeat(5000)).expect("a file"), "file is not a database"),
         ("an empty file", |p| fs::write(p, "").expect("a file"), "it is cut to 0 bytes"),
         (
