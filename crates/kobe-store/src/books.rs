@@ -3,7 +3,7 @@
 //! Rule: the book in memory is the fold of what is stored, never ahead of it. One append at a time; what a reader sees was durable before. Start at [`SqliteBooks::open`].
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use kobe_engine::StoreError;
 use kobe_trade::book::Book;
@@ -14,14 +14,19 @@ use kobe_trade::policy::PolicyMode;
 use kobe_trade::ports::{Artifact, Books, BooksError};
 use rusqlite::{Connection, OptionalExtension as _};
 
-use crate::fault::{Refusal, store_error};
 use crate::ledger;
 use crate::sqlite::Core;
 use crate::work::{BudgetWrite, FactWrite, FactsWrite, IntentWrite, OrderWrite, PacketWrite, Work};
 
-/// The books of a desk, in the database of its runs.
-#[derive(Debug)]
+/// The books of a desk, in the database of its runs. A handle: all handles of one store are the same books.
+#[derive(Debug, Clone)]
 pub struct SqliteBooks {
+    inner: Arc<Inner>,
+}
+
+/// What all handles share.
+#[derive(Debug)]
+pub(crate) struct Inner {
     // Closed before the writer: the last connection to go folds the log in, and a reader could not.
     reader: Mutex<Connection>,
     core: Arc<Core>,
@@ -39,40 +44,59 @@ struct End {
 }
 
 impl SqliteBooks {
-    pub(crate) fn open(core: Arc<Core>) -> Result<SqliteBooks, StoreError> {
+    /// Opens the books of a store, or joins those that are open.
+    pub(crate) fn open(core: &Arc<Core>) -> Result<SqliteBooks, StoreError> {
+        let mut known = core.books.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(inner) = known.upgrade() {
+            return Ok(SqliteBooks { inner });
+        }
         core.writer.whole()?;
         let reader = core.reader().map_err(|e| core.writer.met(e))?;
         let (book, head) = ledger::fold(&reader, &core.path()).map_err(|e| core.writer.met(e))?;
         let mode: Option<String> = core.read(|| {
             reader.query_row("SELECT mode FROM budget ORDER BY date DESC LIMIT 1", [], |r| r.get(0)).optional()
         })?;
-        let mode =
-            if mode.as_deref() == Some(PolicyMode::Canary.name()) { PolicyMode::Canary } else { PolicyMode::Paper };
-        Ok(SqliteBooks {
+        let canary = mode.as_deref() == Some(PolicyMode::Canary.name());
+        let mode = if canary { PolicyMode::Canary } else { PolicyMode::Paper };
+        let inner = Arc::new(Inner {
             reader: Mutex::new(reader),
-            core,
+            core: Arc::clone(core),
             book: RwLock::new(Arc::new(book)),
             end: Mutex::new(End { head, mode, budget: None }),
+        });
+        *known = Arc::downgrade(&inner);
+        Ok(SqliteBooks { inner })
+    }
+
+    /// Returns whether a decision was ever intended, also when the book has forgotten the order since.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the rows cannot be read.
+    pub fn was_intended(&self, decision: &DecisionId) -> Result<bool, StoreError> {
+        self.inner.read(|conn| {
+            conn.prepare_cached("SELECT 1 FROM idempotency WHERE decision_id = ?1")?.exists([decision.as_str()])
         })
     }
+}
 
-    fn reader(&self) -> MutexGuard<'_, Connection> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+impl Inner {
+    fn read<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        self.core.read(|| ask(&reader))
     }
+}
 
-    fn read<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, BooksError> {
-        let reader = self.reader();
-        self.core.read(|| ask(&reader)).map_err(|e| BooksError::Storage(e.to_string()))
-    }
+fn storage(error: StoreError) -> BooksError {
+    BooksError::Storage(error.to_string())
 }
 
 impl Books for SqliteBooks {
     fn book(&self) -> Arc<Book> {
-        Arc::clone(&self.book.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.inner.book.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn append(&self, expected: u64, facts: Vec<Fact>) -> Result<Arc<Book>, BooksError> {
-        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut end = self.inner.end.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.book();
         if before.version() != expected {
             return Err(BooksError::Conflict { expected, actual: before.version() });
@@ -90,48 +114,27 @@ impl Books for SqliteBooks {
         let budget = budget(&book, &facts, mode);
         let changed = end.budget.as_ref() != Some(&budget);
         write.budget = changed.then(|| budget.clone());
-        self.core.writer.call(Work::Facts(Box::new(write))).map_err(|refusal| refusal.into_books(expected))?;
+        self.inner.core.writer.call(Work::Facts(Box::new(write))).map_err(|refusal| refusal.into_books(expected))?;
         *end = End { head, mode, budget: Some(budget) };
         let book = Arc::new(book);
-        *self.book.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&book);
+        *self.inner.book.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&book);
         Ok(book)
     }
 
     fn blocks(&self, from: u64, limit: usize) -> Result<Vec<Block>, BooksError> {
-        self.read(|conn| ledger::blocks(conn, from, limit))
+        self.inner.read(|conn| ledger::blocks(conn, from, limit)).map_err(storage)
     }
 
     fn head(&self) -> Result<Head, BooksError> {
-        self.read(ledger::head)
+        self.inner.read(ledger::head).map_err(storage)
     }
 
     fn put(&self, artifact: Artifact) -> Result<(), BooksError> {
-        self.core.writer.call(Work::Artifact(Box::new(artifact))).map_err(|refusal| refusal.into_books(0))
+        self.inner.core.writer.call(Work::Artifact(Box::new(artifact))).map_err(|refusal| refusal.into_books(0))
     }
 
     fn latest(&self, name: &str) -> Result<Option<Artifact>, BooksError> {
-        self.read(|conn| ledger::artifact(conn, name))
-    }
-}
-
-impl SqliteBooks {
-    /// Returns whether a decision was ever intended, also when the book has forgotten the order since.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the rows cannot be read.
-    pub fn was_intended(&self, decision: &DecisionId) -> Result<bool, StoreError> {
-        let reader = self.reader();
-        self.core.writer.whole()?;
-        reader
-            .prepare_cached("SELECT 1 FROM idempotency WHERE decision_id = ?1")
-            .and_then(|mut s| s.exists([decision.as_str()]))
-            .map_err(|e| self.core.writer.met(store_error(&self.core.path(), &e)))
-    }
-}
-
-impl From<Refusal> for StoreError {
-    fn from(refusal: Refusal) -> StoreError {
-        refusal.into_store()
+        self.inner.read(|conn| ledger::artifact(conn, name)).map_err(storage)
     }
 }
 

@@ -4,7 +4,7 @@
 //! Start at [`SqliteStore::open`].
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -20,7 +20,7 @@ use crate::lock::{Holder, InstanceLock, LockError};
 use crate::rows::{RUN_COLUMNS, RunWrite, instant, maybe_instant, run_row, unsigned};
 use crate::work::{Memory, OpenedWrite, TurnWrite, Work, Write};
 use crate::writer::Writer;
-use crate::{open, ulid};
+use crate::{books, open, ulid};
 
 /// A slot is due no later than this after its date: a distance from the close, or a holiday season that moved it to the next session.
 const SLOT_TO_DUE: SignedDuration = SignedDuration::from_hours(24 * 15);
@@ -60,6 +60,8 @@ pub(crate) struct Core {
     // Fields are dropped in this order: the database is closed before the lock falls.
     pub writer: Writer,
     pub state: PathBuf,
+    /// The books, while a handle of them is there.
+    pub books: Mutex<Weak<books::Inner>>,
     _lock: InstanceLock,
 }
 
@@ -107,19 +109,19 @@ impl SqliteStore {
         let conn = open::prepare(state, opening.build, opening.now)?;
         let memory = Memory::new(opening.build, opening.calendar, opening.tzdb);
         let writer = Writer::start(conn, &database_path(state), memory)?;
-        let core = Arc::new(Core { writer, state: state.to_owned(), _lock: lock });
+        let core = Arc::new(Core { writer, state: state.to_owned(), books: Mutex::default(), _lock: lock });
         let opened = OpenedWrite { at_us: opening.now.as_microsecond(), build: opening.build.to_owned() };
         core.writer.call(Work::Opened(opened)).map_err(Refusal::into_store)?;
         let reader = core.reader().map_err(|e| core.writer.met(e))?;
         Ok(SqliteStore { reader, core, desk: Known::default(), no_wish_at: None })
     }
 
-    /// Opens the books in the same database: reads all facts, verifies their chain, and folds them.
+    /// Opens the books in the same database: reads all facts, verifies their chain, and folds them. Later calls return the same books.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when the chain is broken or a fact cannot be.
     pub fn books(&self) -> Result<SqliteBooks, StoreError> {
-        SqliteBooks::open(Arc::clone(&self.core))
+        SqliteBooks::open(&self.core)
     }
 
     /// Returns the state directory.

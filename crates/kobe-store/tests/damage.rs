@@ -111,6 +111,31 @@ fn a_zeroed_page_is_damage_wherever_it_lies() {
 }
 
 #[test]
+fn damage_beside_a_sound_log_is_told_and_the_log_stays() {
+    let crashed = lived_in(false);
+    let path = crashed.path().join("kobe.db");
+    let content = fs::read(&path).expect("a database");
+    let log = fs::read(crashed.path().join("kobe.db-wal")).expect("a log");
+    let mut told = 0;
+    for page in 0..content.len() / 4096 {
+        let mut bad = content.clone();
+        bad[page * 4096..][..4096].fill(0);
+        fs::write(&path, &bad).expect("a bad file");
+        match open(crashed.path(), &format!("page {page} is zero")) {
+            // The log holds a newer version of it.
+            Ok(()) => {}
+            Err(error) => {
+                is_damage(Err(error), &format!("page {page} is zero"));
+                told += 1;
+            }
+        }
+        fs::write(crashed.path().join("kobe.db-wal"), &log).expect("the log");
+        let _ = fs::remove_file(crashed.path().join("kobe.db-shm"));
+    }
+    assert!(told > 5, "only {told} damaged pages were seen");
+}
+
+#[test]
 fn a_turned_bit_is_never_followed_blindly() {
     let whole = lived_in(true);
     let path = whole.path().join("kobe.db");

@@ -338,6 +338,20 @@ fn callers_from_many_threads_each_have_their_own_answer() {
 }
 
 #[test]
+fn all_handles_of_the_books_are_the_same_books() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = store(dir.path());
+    let (first, second) =
+        (store.books().unwrap_or_else(|e| panic!("{e}")), store.books().unwrap_or_else(|e| panic!("{e}")));
+    first.append(0, vec![opened("100.00")]).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(second.book().version(), 1);
+    second.append(1, vec![fact(DAY, What::WeekClosed)]).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(first.book(), second.book());
+    drop((first, second));
+    assert_eq!(store.books().unwrap_or_else(|e| panic!("{e}")).book().version(), 2, "and after all of them have gone");
+}
+
+#[test]
 fn a_reader_answers_while_another_process_writes() {
     let dir = tempfile::tempdir().expect("a directory");
     assert!(Reader::open(dir.path()).expect("it can be asked").is_none(), "no database is no error");

@@ -447,19 +447,20 @@ fn a_slot_that_has_a_row_from_a_clock_that_was_ahead_is_not_named_again() {
 
 #[test]
 fn a_run_that_is_replaced_does_not_come_back() {
-    let text = "[[group.task]]\nname = \"a\"\ncall = \"look\"\nevery = \"10m\"\noverlap = \"replace\"\n";
-    let mut b = Bench::new(text, Settings { total: 4, ..Settings::SERIAL }, "2026-11-23T09:55");
+    let text =
+        "[[group.task]]\nname = \"a\"\ncall = \"look\"\nevery = \"1m\"\ntimeout = \"5m\"\noverlap = \"replace\"\n";
+    let mut b = Bench::new(text, Settings { total: 4, ..Settings::SERIAL }, "2026-11-23T09:59:30");
     let first = b.step("2026-11-23T10:00", vec![]).starts[0].clone();
-    let second = b.step("2026-11-23T10:10", vec![]);
+    let second = b.step("2026-11-23T10:01", vec![]);
     assert_eq!(
         (second.stops.as_slice(), second.starts.len()),
         ([first.run].as_slice(), 0),
         "the newer run waits until the older one is gone"
     );
     let gone =
-        b.step("2026-11-23T10:10:01", vec![Input::Ended { run: first.run, attempt: 1, outcome: Outcome::TimedOut }]);
+        b.step("2026-11-23T10:01:01", vec![Input::Ended { run: first.run, attempt: 1, outcome: Outcome::TimedOut }]);
     assert_eq!(gone.starts.len(), 1);
-    assert_eq!(b.table(), ["a 2026-11-23T15:00:00Z failed(overlap)", "a 2026-11-23T15:10:00Z running"]);
+    assert_eq!(b.table(), ["a 2026-11-23T15:00:00Z failed(overlap)", "a 2026-11-23T15:01:00Z running"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use rusqlite::ffi;
 
 use super::*;
 use crate::rows::RunWrite;
-use crate::work::{TurnWrite, Write};
+use crate::work::{FactsWrite, TurnWrite, Write};
 use crate::{fault, open};
 
 fn now() -> Timestamp {
@@ -105,6 +105,22 @@ fn a_refused_piece_takes_no_other_of_its_group_with_it() {
     let answers = group(&conn, &jobs[1..2], &mut memory, Path::new("kobe.db"));
     assert!(matches!(&answers[..], [Err(Refusal::Store(StoreError::Conflict(_)))]), "alone it is refused as well");
     assert!(conn.is_autocommit());
+}
+
+#[test]
+fn facts_follow_the_version_that_is_stored() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let writer = Writer::start(prepared(dir.path()), &dir.path().join("kobe.db"), memory()).expect("a thread");
+    let facts = |expected| {
+        let (facts, intents, orders, packets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let head = Some(String::from("x"));
+        Work::Facts(Box::new(FactsWrite { expected, facts, head, intents, orders, packets, budget: None }))
+    };
+    for stale in [1, 7] {
+        let refusal = writer.call(facts(stale)).expect_err("nothing is stored yet");
+        assert!(matches!(refusal, Refusal::Version { actual: 0 }), "{refusal:?}");
+    }
+    writer.call(facts(0)).unwrap_or_else(|e| panic!("{e:?}"));
 }
 
 #[test]
