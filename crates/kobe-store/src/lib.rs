@@ -7,6 +7,27 @@
 //!
 //! The rules: acknowledged means durable · what is over never changes · a slot has one run, a decision one intent · the first fault of the disk ends all writing · a damaged
 //! file is never written to. One suite of tests holds for every store (`tests/conformance.rs`). Start at [`SqliteStore::open`].
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use kobe_store::{Opening, Reader, RunFilter, SqliteStore, add_wish};
+//!
+//! let state = tempfile::tempdir()?;
+//! let now = "2026-11-23T15:00:00Z".parse()?;
+//! let opening = Opening { now, build: "kobe 0.1.0", calendar: "XNYS", tzdb: "2026a" };
+//! let store = SqliteStore::open(state.path(), &opening)?;
+//!
+//! // Meanwhile another process asks and wishes; it needs no lock.
+//! let wish = add_wish(state.path(), "signal_ranking", "the feed was late", now)?;
+//! let reader = Reader::open(state.path())?.expect("the store has made it");
+//! assert!(reader.runs(&RunFilter::newest(20))?.is_empty());
+//! assert_eq!(reader.wish(wish)?.and_then(|w| w.done_at), None, "the engine has not seen it yet");
+//!
+//! assert!(SqliteStore::open(state.path(), &opening).is_err(), "one instance a directory");
+//! # drop(store);
+//! # Ok(())
+//! # }
+//! ```
 
 mod books;
 mod fault;
