@@ -112,9 +112,7 @@ impl Engine {
     ) -> Result<Engine, EngineError> {
         let mut recovered = ports.store.recover()?;
         let now = ports.clock.now();
-        if recovered.cursors.iter().any(|c| c.planned_to > now) {
-            recovered.taken = ports.store.slots_after(now)?;
-        }
+        recovered.taken = ports.store.slots_after(now)?;
         let scheduler = Scheduler::recover(Arc::clone(&desk), market, settings, standing, recovered, now);
         let workers = desk.lanes.iter().map(|l| l.workers).sum::<usize>().min(8);
         let pool = Pool::warm(workers).map_err(EngineError::Thread)?;

@@ -36,7 +36,7 @@ pub trait Store: Send {
     /// [`StoreError`] when the rows cannot be read.
     fn recover(&mut self) -> Result<Recovered, StoreError>;
 
-    /// Returns the slots that have a row although they are due after an instant: asked once at the start, where a stored cursor lies ahead of the clock.
+    /// Returns the slots that have a row although they are due after an instant: asked once at the start, for the clock may have been ahead when they were written.
     ///
     /// # Errors
     /// [`StoreError`] when the rows cannot be read.
