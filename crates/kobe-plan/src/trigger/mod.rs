@@ -10,7 +10,7 @@ mod moment;
 
 pub use cron::CronRule;
 pub use every::{Every, Window};
-pub use moment::{Anchor, Moment, MomentError, parse_duration};
+pub use moment::{Anchor, Moment, MomentError, duration_text, parse_duration};
 
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
