@@ -17,6 +17,6 @@ mod vitals;
 pub use clock::{Clock, SystemClock, VirtualClock};
 pub use engine::{Engine, EngineError, EngineHandle, Ports, Stopped};
 pub use handler::{Attempt, Handler, Stop, StopCause};
-pub use ports::{Batch, Pulse, Store, StoreError, Wish};
+pub use ports::{Batch, Channel, Delivery, JournalRow, Outbox, Pulse, Store, StoreError, Unsent};
 pub use trace::Trace;
 pub use vitals::{LaneLoad, LastError, Upcoming, Vitals, VitalsBoard};

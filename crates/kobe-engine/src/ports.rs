@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use kobe_plan::scheduler::Recovered;
-use kobe_plan::{Change, Desk, Slot};
+use kobe_plan::{Alert, Change, Desk, Slot, Wish};
 
 use crate::vitals::Vitals;
 
@@ -15,22 +15,26 @@ pub struct Batch<'a> {
     pub at: Timestamp,
     /// The changes, in order.
     pub changes: &'a [Change],
+    /// What led to them, to be kept in the same transaction: turns that changed nothing and came before, then this one.
+    pub journal: &'a [JournalRow],
 }
 
-/// What an operator wishes; a row, so that every way of wishing is the same.
+/// One row of the journal: what went into the machine, and what came out of it in short.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
-    /// A ULID: the wish's own number and the slot of a run that comes of it.
-    pub id: u128,
-    /// The task that is to run now.
-    pub task: String,
-    /// Why.
-    pub reason: String,
+pub struct JournalRow {
+    /// When.
+    pub at: Timestamp,
+    /// The machine as it stood begins here; otherwise it is one turn of it.
+    pub begins: bool,
+    /// The inputs, or the machine, as JSON.
+    pub body: String,
+    /// The first 16 hexadecimal digits of the SHA-256 of what came out.
+    pub digest: String,
 }
 
 /// Keeps rows.
 pub trait Store: Send {
-    /// Returns what is known: cursors, runs that are not over, the next number.
+    /// Returns what is known: cursors, runs that are not over, the next number, holds, and how runs of the last two days ended that others may wait for.
     ///
     /// # Errors
     /// [`StoreError`] when the rows cannot be read.
@@ -55,6 +59,64 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError`] when the rows cannot be read.
     fn wishes(&mut self) -> Result<Vec<Wish>, StoreError>;
+}
+
+/// An alert that is stored and was not told yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsent {
+    /// Its number; rises.
+    pub id: u64,
+    /// What it says.
+    pub alert: Alert,
+}
+
+/// Keeps alerts until they are told. Alerts of a turn come with its changes ([`Change::Alert`]); all others are raised here.
+pub trait Outbox: Send {
+    /// Stores alerts in a transaction of their own. When it returns, they are durable.
+    ///
+    /// # Errors
+    /// [`StoreError`], and none is stored.
+    fn raise(&mut self, alerts: &[Alert]) -> Result<(), StoreError>;
+
+    /// Returns alerts that were not told yet, with a number greater than `after`, oldest first, at most `limit`. Cheap when there are none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the rows cannot be read.
+    fn unsent(&mut self, after: u64, limit: usize) -> Result<Vec<Unsent>, StoreError>;
+
+    /// Notes that alerts were told through a channel.
+    ///
+    /// # Errors
+    /// [`StoreError`]; they are told again after a restart.
+    fn told(&mut self, ids: &[u64], channel: &str, at: Timestamp) -> Result<(), StoreError>;
+}
+
+/// What became of a message that was given to a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// The other side has it.
+    Sent,
+    /// Not now; the other side may have named a wait.
+    Later {
+        /// How long to wait, if it said so.
+        after: Option<std::time::Duration>,
+        /// What happened; never holds a secret.
+        why: String,
+    },
+    /// It will not work until a person mends the settings: a wrong token, an unknown chat.
+    Refused {
+        /// What was said; never holds a secret.
+        why: String,
+    },
+}
+
+/// A way to a person.
+pub trait Channel: Send {
+    /// Returns its name, as settings and rows have it.
+    fn name(&self) -> &str;
+
+    /// Gives it one message and waits for the answer, for as long as its own time limit.
+    fn send(&mut self, text: &str, severity: kobe_plan::alert::Severity) -> Delivery;
 }
 
 /// Why rows could not be read or written.

@@ -8,8 +8,10 @@
 
 #![deny(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod alert;
 pub mod days;
 pub mod desk;
+pub mod diff;
 pub mod judge;
 pub mod run;
 pub mod scheduler;
@@ -17,7 +19,9 @@ pub mod slot;
 pub mod task;
 pub mod trigger;
 pub mod view;
+pub mod wish;
 
+pub use alert::{Alert, AlertKind};
 pub use days::Days;
 pub use desk::{Catalog, Desk, FunctionSpec, Problem, SourceFile};
 pub use judge::{Check, Facts, Verdict, judge};
@@ -26,3 +30,4 @@ pub use scheduler::{Input, Scheduler, Settings, Start, Turn};
 pub use slot::{Occurrence, Slot};
 pub use task::{Lane, Task, TaskIx, TradeRight};
 pub use trigger::Trigger;
+pub use wish::{Held, Hold, Verb, Wish};

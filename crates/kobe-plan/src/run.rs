@@ -9,8 +9,10 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
+use crate::alert::Alert;
 use crate::slot::Slot;
 use crate::task::{TaskIx, UnknownWord, words};
+use crate::wish::Hold;
 
 /// The number of a run; rises, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -196,6 +198,10 @@ pub enum Change {
         /// What came of it.
         note: Note,
     },
+    /// A person must be told.
+    Alert(Alert),
+    /// A task or a lane is held, or let go; the store keeps who and why in its audit.
+    Hold(Hold),
     /// A run of a task that the desk no longer has.
     Orphan {
         /// The run.

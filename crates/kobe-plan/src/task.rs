@@ -8,6 +8,7 @@ use std::str::FromStr;
 use jiff::SignedDuration;
 use kobe_calendar::{Phase, Tag, WorkMode};
 
+use crate::alert::Severity;
 use crate::trigger::Firing;
 
 /// The place of a task in its desk; stable for the life of one desk, never stored.
@@ -46,6 +47,11 @@ macro_rules! words {
         }
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> { s.serialize_str(self.word()) }
+        }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                <String as serde::Deserialize>::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+            }
         }
     };
 }
@@ -344,12 +350,16 @@ pub struct Task {
     pub after: Vec<String>,
     /// What the function is given.
     pub args: serde_json::Value,
+    /// A run that has not begun so long after its slot is told; nothing to keep no such watch.
+    pub start_by: Option<SignedDuration>,
+    /// A run that is not over so long after its slot is told.
+    pub finish_by: Option<SignedDuration>,
     /// Declared, but switched off.
     pub enabled: bool,
     /// Who answers for it.
     pub owner: String,
     /// How loud its failure is.
-    pub severity: String,
+    pub severity: Severity,
     /// Where a person finds what to do.
     pub runbook: String,
     /// Where it was declared.

@@ -7,6 +7,7 @@ use kobe_calendar::{Phase, Tag, WorkMode};
 use toml::de::DeTable;
 
 use super::reader::Reader;
+use crate::alert::Severity;
 use crate::task::{
     CatchUp, Fold, Gap, HalfDay, Lane, OnHoliday, Overlap, TaskClock, TradeRight, UselessAfter, Weekdays,
 };
@@ -31,6 +32,8 @@ pub(super) const SHARED: &[&str] = &[
     "grace",
     "overlap",
     "useless_after",
+    "start_by",
+    "finish_by",
     "gap",
     "fold",
     "idempotent",
@@ -64,6 +67,8 @@ pub(super) struct Fields {
     pub grace: Option<SignedDuration>,
     pub overlap: Option<Overlap>,
     pub useless_after: Option<UselessAfter>,
+    pub start_by: Option<SignedDuration>,
+    pub finish_by: Option<SignedDuration>,
     pub gap: Option<Gap>,
     pub fold: Option<Fold>,
     pub idempotent: Option<bool>,
@@ -73,7 +78,7 @@ pub(super) struct Fields {
     pub clock: Option<TaskClock>,
     pub enabled: Option<bool>,
     pub owner: Option<String>,
-    pub severity: Option<String>,
+    pub severity: Option<Severity>,
     pub runbook: Option<String>,
 }
 
@@ -134,6 +139,8 @@ impl Fields {
                         });
                 }
                 "grace" => f.grace = r.duration(key, value),
+                "start_by" => f.start_by = r.duration(key, value),
+                "finish_by" => f.finish_by = r.duration(key, value),
                 "useless_after" => f.useless_after = useless_after(r, value),
                 "gap" => f.gap = r.word(key, value),
                 "fold" => f.fold = r.word(key, value),
@@ -144,7 +151,7 @@ impl Fields {
                 "exchange" => f.clock = clock(r, value),
                 "enabled" => f.enabled = r.flag(key, value),
                 "owner" => f.owner = r.text(key, value).map(str::to_owned),
-                "severity" => f.severity = severity(r, value),
+                "severity" => f.severity = r.word(key, value),
                 "runbook" => f.runbook = r.text(key, value).map(str::to_owned),
                 _ => {}
             }
@@ -175,6 +182,8 @@ impl Fields {
             grace,
             overlap,
             useless_after,
+            start_by,
+            finish_by,
             gap,
             fold,
             idempotent,
@@ -263,15 +272,6 @@ fn clock(r: &mut Reader<'_>, value: &super::reader::Value<'_>) -> Option<TaskClo
             None
         }
     }
-}
-
-fn severity(r: &mut Reader<'_>, value: &super::reader::Value<'_>) -> Option<String> {
-    let text = r.text("severity", value)?;
-    if ["info", "warning", "error", "critical"].contains(&text) {
-        return Some(text.to_owned());
-    }
-    r.error(value.span(), format!("unknown severity `{text}`"), "known: info, warning, error, critical");
-    None
 }
 
 /// Reads a word that may carry a count: `all(3)`.

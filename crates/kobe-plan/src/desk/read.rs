@@ -406,10 +406,13 @@ fn task(
         args,
         enabled: said.enabled.unwrap_or(true),
         owner: said.owner.clone().unwrap_or_else(|| "desk".into()),
-        severity: said
-            .severity
-            .clone()
-            .unwrap_or_else(|| if right.trades() { "critical".into() } else { "warning".into() }),
+        severity: said.severity.unwrap_or(if right.trades() {
+            crate::alert::Severity::Critical
+        } else {
+            crate::alert::Severity::Warning
+        }),
+        start_by: said.start_by,
+        finish_by: said.finish_by,
         runbook: said.runbook.clone().unwrap_or_default(),
         place,
     };

@@ -72,7 +72,7 @@ impl Scheduler {
     }
 
     /// Returns the next occurrences that have no row yet.
-    fn next_free(&mut self, task: &crate::task::Task, ix: TaskIx, after: Timestamp) -> Vec<Occurrence> {
+    pub(super) fn next_free(&mut self, task: &crate::task::Task, ix: TaskIx, after: Timestamp) -> Vec<Occurrence> {
         let mut after = after;
         loop {
             let mut next = next_occurrences(task, ix, after, &mut self.days);
@@ -87,7 +87,7 @@ impl Scheduler {
         }
     }
 
-    fn index(&mut self, ix: TaskIx, key: Option<Timestamp>) {
+    pub(super) fn index(&mut self, ix: TaskIx, key: Option<Timestamp>) {
         let state = &mut self.tasks[ix.at()];
         if let Some(old) = state.key.take() {
             self.due.remove(&(old, ix));
@@ -138,8 +138,8 @@ impl Scheduler {
         let (Ok(day), Ok(day_at)) = (self.day_of(occurrence), self.days.at(at)) else {
             return (Verdict::Skip(Reason::Horizon), None);
         };
-        let state = &self.tasks[occurrence.task.at()];
-        let facts = Facts { day: &day, at, day_at: &day_at, standing: state.standing.as_ref(), live: state.live.len() };
+        let (standing, live) = (self.standing(occurrence.task), self.tasks[occurrence.task.at()].live.len());
+        let facts = Facts { day: &day, at, day_at: &day_at, standing, live };
         (judge(self.desk.task(occurrence.task), occurrence, &facts), Some(day))
     }
 
@@ -206,6 +206,7 @@ impl Scheduler {
         run.covers = covers;
         run.since = (covers > 1).then_some(first.slot);
         run.ended_at = Some(self.now);
+        self.missed.note(&run, self.desk.task(run.task).right.trades());
         self.turn.changes.push(Change::Run(run));
     }
 
@@ -305,7 +306,7 @@ impl Scheduler {
         }
     }
 
-    fn skip(&mut self, o: &Occurrence, reason: Reason, catchup: bool) {
+    pub(super) fn skip(&mut self, o: &Occurrence, reason: Reason, catchup: bool) {
         let mut run = self.new_run(o, State::Skipped, catchup);
         run.reason = Some(reason);
         run.ended_at = Some(self.now);
@@ -322,7 +323,7 @@ impl Scheduler {
             for old in older {
                 let live = self.live.get_mut(&old).expect("a task knows its live runs");
                 if live.run.state == State::Running && !live.armed {
-                    live.replaced = true;
+                    live.stopped_for = Some(Reason::Overlap);
                     self.turn.stops.push(old);
                 } else {
                     live.armed = false;
@@ -331,7 +332,8 @@ impl Scheduler {
             }
         }
         self.tasks[o.task.at()].live.push(id);
-        self.live.insert(id, Live { run, date, held: false, armed: false, deadline: None, replaced: false });
+        self.live.insert(id, Live { run, date, held: false, armed: false, deadline: None, stopped_for: None });
+        self.watch_deadlines(id);
         id
     }
 

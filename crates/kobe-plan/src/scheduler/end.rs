@@ -33,9 +33,9 @@ impl Scheduler {
         let live = self.live.get_mut(&id).expect("the caller found it");
         let task = desk.task(live.run.task);
         let (state, reason) = match &outcome {
-            // Stopped for the sake of a newer run: it must not come back after that one.
-            Outcome::TimedOut | Outcome::Interrupted | Outcome::Error(_) if live.replaced => {
-                (State::Failed, Some(Reason::Overlap))
+            // Stopped for the sake of a newer run, or by an operator: it must not come back.
+            Outcome::TimedOut | Outcome::Interrupted | Outcome::Error(_) if live.stopped_for.is_some() => {
+                (State::Failed, live.stopped_for)
             }
             Outcome::Ok(_) | Outcome::NoData(_) => (State::Completed, None),
             Outcome::Gated(_) => (State::Skipped, Some(Reason::Gate)),
@@ -81,7 +81,8 @@ impl Scheduler {
         };
         let state = &self.tasks[run.task.at()];
         let others = state.live.iter().filter(|other| **other != id).count();
-        let facts = Facts { day: &day, at: self.now, day_at: &day_at, standing: state.standing.as_ref(), live: others };
+        let standing = self.standing(run.task);
+        let facts = Facts { day: &day, at: self.now, day_at: &day_at, standing, live: others };
         judge(self.desk.task(run.task), &occurrence, &facts)
     }
 
@@ -125,7 +126,7 @@ impl Scheduler {
         self.finish(id);
     }
 
-    fn finish(&mut self, id: RunId) {
+    pub(super) fn finish(&mut self, id: RunId) {
         let mut live = self.live.remove(&id).expect("the caller found it");
         live.run.ended_at = Some(self.now);
         live.run.retry_at = None;
@@ -133,7 +134,10 @@ impl Scheduler {
         let ix = live.run.task;
         self.tasks[ix.at()].live.retain(|other| *other != id);
         self.remember_end(&live.run);
-        self.turn.changes.push(Change::Run(live.run));
+        // The row first, then what is told of it.
+        let place = self.turn.changes.len();
+        self.tell_end(&live.run);
+        self.turn.changes.insert(place, Change::Run(live.run));
         if self.desk.task(ix).is_cooldown() {
             if self.tasks[ix.at()].last_turn.is_none() {
                 self.tasks[ix.at()].last_turn = Some(self.now);

@@ -4,13 +4,20 @@
 //! due comes from an ordered index of the tasks' next instants, so a turn costs what is due in it, not what is declared. If the engine cannot store a turn, the machine
 //! is dropped and built again from the store: start-up is recovery.
 
+mod alert;
 mod due;
 mod end;
+mod hold;
 mod queue;
 mod recover;
+mod reload;
+mod snapshot;
 
 pub(crate) use due::next_occurrences;
+pub use hold::Order;
 pub use recover::{Recovered, RecoveredCursor, RecoveredRun};
+pub use reload::ReloadError;
+pub use snapshot::{Snapshot, SnapshotError};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,9 +29,10 @@ use kobe_calendar::Market;
 use crate::days::Days;
 use crate::desk::Desk;
 use crate::judge::Standing;
-use crate::run::{Change, Outcome, Run, RunId, State};
+use crate::run::{Change, Outcome, Reason, Run, RunId, State};
 use crate::slot::{Occurrence, Slot};
 use crate::task::{Lane, TaskIx};
+use alert::Missed;
 use queue::Queues;
 
 /// How the machine runs its desk.
@@ -68,6 +76,17 @@ pub enum Input {
         id: u128,
         /// Which task.
         task: TaskIx,
+    },
+    /// An operator wishes anything else.
+    Asked {
+        /// The wish, a ULID.
+        id: u128,
+        /// What is wished.
+        order: Order,
+        /// Why.
+        reason: String,
+        /// Who wishes it.
+        operator: String,
     },
     /// From now on nothing starts.
     Drain,
@@ -113,6 +132,10 @@ enum Timer {
     Retry,
     /// Waited long enough for what must end first.
     GateTimeout,
+    /// Should have begun by now.
+    StartBy,
+    /// Should be over by now.
+    FinishBy,
     /// The attempt has used its time.
     Deadline,
 }
@@ -129,8 +152,8 @@ struct Live {
     armed: bool,
     /// When its attempt has used its time.
     deadline: Option<Timestamp>,
-    /// Was told to stop for the sake of a newer run.
-    replaced: bool,
+    /// Was told to stop: by a newer run of its task, or by an operator. It must not come back.
+    stopped_for: Option<Reason>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -148,6 +171,10 @@ struct TaskState {
     turns: u64,
     last_turn: Option<Timestamp>,
     standing: Option<Standing>,
+    /// An operator keeps it from running.
+    paused: Option<Standing>,
+    /// Its failure was told, and that it is well again was not.
+    told: bool,
 }
 
 /// How the latest scheduled run of a function ended.
@@ -176,7 +203,15 @@ pub struct Scheduler {
     next_run: u64,
     /// Slots ahead of now that have a row already, from a time when the clock was wrong: they are not named again.
     taken: BTreeSet<(TaskIx, String)>,
+    /// Lanes that an operator keeps from starting anything.
+    halted: [Option<Standing>; 5],
+    /// Lanes whose shed runs were told; told again once they have emptied.
+    shed: [bool; 5],
+    /// The clock was set back, and that was told.
+    set_back: bool,
     draining: bool,
+    /// What was missed in this turn, told as one.
+    missed: Missed,
     turn: Turn,
 }
 
@@ -185,11 +220,13 @@ impl Scheduler {
     ///
     /// A `now` before that of an earlier step (a clock set back) is taken as that earlier instant: nothing fires twice.
     pub fn step(&mut self, now: Timestamp, inputs: impl IntoIterator<Item = Input>) -> Turn {
+        self.notice_clock(now);
         self.now = self.now.max(now);
         for input in inputs {
             match input {
                 Input::Ended { run, attempt, outcome } => self.ended(run, attempt, outcome),
                 Input::RunNow { id, task } => self.run_now(id, task),
+                Input::Asked { id, order, reason, operator } => self.asked(id, &order, reason, operator),
                 Input::Drain => self.drain(),
             }
         }
@@ -198,6 +235,7 @@ impl Scheduler {
             self.plan_due();
         }
         self.dispatch();
+        self.tell_of_turn();
         let mut turn = std::mem::take(&mut self.turn);
         turn.wake = self.wake();
         turn
@@ -288,6 +326,8 @@ impl Scheduler {
                     self.retry(id);
                 }
                 Timer::GateTimeout if live.held => self.finish_skipped(id, crate::run::Reason::GateTimeout),
+                Timer::StartBy if live.run.attempt == 0 || live.armed => self.tell_start_late(id),
+                Timer::FinishBy => self.tell_finish_late(id),
                 Timer::Deadline if live.run.state == State::Running && !live.armed => self.turn.stops.push(id),
                 _ => {}
             }

@@ -45,12 +45,22 @@ impl Queues {
         (queue.waiting.len(), queue.running)
     }
 
+    /// Returns what waits, lane by lane, in order.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (Lane, Key)> + '_ {
+        Lane::ALL.iter().flat_map(|lane| self.lanes[*lane as usize].waiting.iter().map(|key| (*lane, *key)))
+    }
+
+    /// Lets a run wait at a place that is known.
+    pub(super) fn wait(&mut self, lane: Lane, key: Key) {
+        self.lanes[lane as usize].waiting.insert(key);
+    }
+
     fn has_room(&self, lane: Lane, heavy: bool) -> bool {
         let queue = &self.lanes[lane as usize];
         self.running < self.total && queue.running < queue.workers && !(heavy && self.heavy_running > 0)
     }
 
-    fn begin(&mut self, lane: Lane, heavy: bool) {
+    pub(super) fn begin(&mut self, lane: Lane, heavy: bool) {
         self.running += 1;
         self.lanes[lane as usize].running += 1;
         self.heavy_running += usize::from(heavy);
@@ -79,8 +89,12 @@ impl Scheduler {
         if queue.waiting.len() >= queue.limit && !trades {
             let last = queue.waiting.iter().rev().find(|k| !self.desk.task(k.3).right.trades()).copied();
             match last.filter(|l| l.0 > key.0) {
-                None => return self.finish_skipped(id, Reason::QueueFull),
+                None => {
+                    self.shed(lane);
+                    return self.finish_skipped(id, Reason::QueueFull);
+                }
                 Some(last) => {
+                    self.shed(lane);
                     self.queues.lanes[lane as usize].waiting.remove(&last);
                     self.finish_skipped(last.4, Reason::QueueFull);
                 }

@@ -1,19 +1,17 @@
 //! Start-up, which is recovery: from stored rows to a machine.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use kobe_calendar::Market;
 
-use super::queue::Queues;
-use super::{Live, Scheduler, Settings, TaskState, Timer, Turn};
-use crate::days::Days;
+use super::{Live, Scheduler, Settings, Timer};
 use crate::desk::Desk;
 use crate::judge::Standing;
 use crate::run::{Change, Outcome, Run, RunId, State};
 use crate::slot::Slot;
 use crate::task::TaskIx;
+use crate::wish::Hold;
 
 /// What a store knows when a machine starts. Tasks are named, since places change with the files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +24,10 @@ pub struct Recovered {
     pub next_run: u64,
     /// Slots that have a row although they lie after the present instant: the clock was ahead when they were written, or has been set back since.
     pub taken: Vec<(String, Slot)>,
+    /// Holds that are in force.
+    pub holds: Vec<Hold>,
+    /// Runs of the last days that are over, of tasks that failed then: what waits for them must not start because of a restart.
+    pub ended: Vec<RecoveredRun>,
 }
 
 /// The stored cursor of a task.
@@ -63,26 +65,7 @@ impl Scheduler {
         recovered: Recovered,
         now: Timestamp,
     ) -> Scheduler {
-        let upstream: BTreeMap<String, _> =
-            desk.tasks.iter().flat_map(|t| t.after.iter().cloned()).map(|f| (f, None)).collect();
-        let queues = Queues::new(&desk, settings.total);
-        let mut machine = Scheduler {
-            tasks: vec![TaskState::default(); desk.tasks.len()],
-            days: Days::new(market),
-            settings,
-            now,
-            due: BTreeSet::new(),
-            live: BTreeMap::new(),
-            held: BTreeSet::new(),
-            queues,
-            timers: BTreeSet::new(),
-            upstream,
-            next_run: recovered.next_run.max(1),
-            taken: BTreeSet::new(),
-            draining: false,
-            turn: Turn::default(),
-            desk,
-        };
+        let mut machine = Scheduler::bare(desk, market, settings, now, recovered.next_run);
         for (task, slot) in &recovered.taken {
             if let Some(ix) = machine.desk.find(task) {
                 machine.taken.insert((ix, slot.to_string()));
@@ -105,6 +88,12 @@ impl Scheduler {
                 machine.tasks[i].planned_to = now;
                 machine.store_cursor(ix);
             }
+        }
+        for hold in &recovered.holds {
+            machine.hold(hold);
+        }
+        for row in recovered.ended {
+            machine.take_end(row);
         }
         let mut live = recovered.live;
         live.sort_by_key(|r| r.run.id);
@@ -140,13 +129,27 @@ impl Scheduler {
         }
         let (retry_at, due) = (run.retry_at, run.due);
         self.tasks[ix.at()].live.push(id);
-        self.live.insert(id, Live { run, date, held: false, armed: false, deadline: None, replaced: false });
+        self.live.insert(id, Live { run, date, held: false, armed: false, deadline: None, stopped_for: None });
+        self.watch_deadlines(id);
         match (lost, retry_at) {
             (true, _) => self.settle(id, Outcome::Lost),
             (false, Some(at)) => self.set_timer(at.max(now), Timer::Retry, id),
             // Pending runs are judged against now like any slot that was missed.
             (false, None) => self.set_timer(due.max(now), Timer::Retry, id),
         }
+    }
+
+    /// Learns how a run of the last days ended, for those that wait for its function.
+    fn take_end(&mut self, row: RecoveredRun) {
+        if let Some(ix) = self.desk.find(&row.task) {
+            let run = Run { task: ix, ..row.run };
+            self.remember_end(&run);
+        }
+    }
+
+    /// Takes what recovery or a reload changed, to be stored before the first step; otherwise the first step returns it.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.turn.changes)
     }
 
     /// Returns the number the next run will have.

@@ -225,6 +225,7 @@ fn what_was_missed_is_one_row_and_the_newest_is_made_good_within_its_grace() {
             live: vec![],
             next_run: 1,
             taken: vec![],
+            ..Recovered::default()
         };
         let mut b = Bench::recover(desk(&text), Settings::SERIAL, recovered, t(now));
         b.step(now, vec![]);
@@ -244,6 +245,7 @@ fn a_task_that_trades_is_missed_after_a_minute_and_never_runs_outside_a_session(
         live: vec![],
         next_run: 1,
         taken: vec![],
+        ..Recovered::default()
     };
     for (now, expected) in [
         ("2026-11-23T10:15:50", "a 2026-11-23T10:15 running"),
@@ -367,6 +369,7 @@ fn an_armed_start_that_was_never_made_is_planned_again_after_a_crash() {
         live: vec![RecoveredRun { task: "a".into(), run }],
         next_run: 2,
         taken: vec![],
+        ..Recovered::default()
     };
     // Back before the instant: it certainly has not begun.
     let mut again =
@@ -406,6 +409,7 @@ fn what_may_have_traded_when_it_was_lost_is_held_for_a_person() {
         live: vec![RecoveredRun { task: "a".into(), run: row }],
         next_run: 2,
         taken: vec![],
+        ..Recovered::default()
     };
     let mut again = Bench::recover(Arc::clone(b.machine.desk()), Settings::SERIAL, recovered, t("2026-11-23T10:15:20"));
     let turn = again.step("2026-11-23T10:15:20", vec![]);
@@ -429,6 +433,7 @@ fn a_slot_that_has_a_row_from_a_clock_that_was_ahead_is_not_named_again() {
         live: vec![],
         next_run: 5,
         taken: vec![("a".into(), slot("2026-11-23T15:20:00Z")), ("a".into(), slot("2026-11-23T15:30:00Z"))],
+        ..Recovered::default()
     };
     let mut b = Bench::recover(desk(text), Settings::SERIAL, recovered, t("2026-11-23T10:05"));
     let mut at = t("2026-11-23T10:05");
@@ -477,7 +482,7 @@ fn after_a_crash_a_run_still_waits_for_what_must_end_first() {
         .collect();
     let cursor = |task: &str, at| RecoveredCursor { task: task.into(), planned_to: t(at), turns: 0, last_turn: None };
     let cursors = vec![cursor("rank", "2026-11-23T10:01"), cursor("scan", "2026-11-23T10:00")];
-    let recovered = Recovered { cursors, live, next_run: 3, taken: vec![] };
+    let recovered = Recovered { cursors, live, next_run: 3, taken: vec![], ..Recovered::default() };
     let mut again = Bench::recover(Arc::clone(b.machine.desk()), settings, recovered, t("2026-11-23T10:01:30"));
     assert_eq!(
         again.step("2026-11-23T10:01:30", vec![]).starts.len(),
@@ -510,6 +515,7 @@ fn what_was_interrupted_is_taken_up_again_however_long_ago_it_was_due() {
         live: vec![RecoveredRun { task: "a".into(), run }],
         next_run: 2,
         taken: vec![],
+        ..Recovered::default()
     };
     let mut again = Bench::recover(Arc::clone(b.machine.desk()), Settings::SERIAL, recovered, t("2026-11-23T11:00"));
     assert_eq!(again.step("2026-11-23T11:00", vec![]).starts.len(), 1);
@@ -530,3 +536,8 @@ fn a_deadline_tells_the_run_to_stop() {
     assert_eq!(due.wake, Some(t("2026-11-23T10:00:30")));
     assert_eq!(b.step("2026-11-23T10:00:30", vec![]).stops, [due.starts[0].run]);
 }
+
+mod alerts;
+mod holds;
+mod reload;
+mod snapshot;
