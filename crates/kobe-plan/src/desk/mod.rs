@@ -8,8 +8,10 @@ mod lint;
 mod problem;
 mod read;
 mod reader;
+mod schema;
 
 pub use problem::{Problem, Severity};
+pub use schema::schema;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

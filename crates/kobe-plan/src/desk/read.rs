@@ -19,10 +19,13 @@ use crate::task::{
 };
 use crate::trigger::{Anchor, Every, Firing, Moment, MomentError, Trigger, Window};
 
-const TASK_KEYS: &[&str] =
+pub(super) const TASK_KEYS: &[&str] =
     &["name", "does", "call", "command", "at", "every", "within", "cron", "cooldown", "once", "args"];
-const GROUP_KEYS: &[&str] = &["name", "title", "window", "task"];
-const FILE_KEYS: &[&str] = &["schema", "name", "zone", "exchange", "lanes", "windows", "group"];
+pub(super) const GROUP_KEYS: &[&str] = &["name", "title", "window", "task"];
+pub(super) const FILE_KEYS: &[&str] = &["schema", "name", "zone", "exchange", "lanes", "windows", "group"];
+pub(super) const LANE_KEYS: &[&str] = &["workers", "queue"];
+pub(super) const WINDOW_KEYS: &[&str] = &["from", "to", "days", "entries", "rule"];
+pub(super) const AT_KEYS: &[&str] = &["at", "priority", "on_half_day"];
 
 /// Trading and monitoring must answer quickly; research may take half a night.
 const TIMEOUT_MOST: [i64; 5] = [300, 300, 14_400, 14_400, 14_400];
@@ -164,7 +167,7 @@ fn lanes(r: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     for (key, value) in table {
         let Some(lane) = r.parse_word::<Lane>("lane", key.get_ref(), key.span()) else { continue };
         let Some(spec) = r.table(key.get_ref(), value) else { continue };
-        r.only_known(spec, "a lane", &["workers", "queue"]);
+        r.only_known(spec, "a lane", LANE_KEYS);
         let mut read = |name: &str, most: i64, default: usize| {
             spec.get(name).and_then(|v| r.number(name, v, 1..=most)).map_or(default, |n| n as usize)
         };
@@ -178,7 +181,7 @@ fn windows(r: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     for (key, value) in table {
         let name = key.get_ref().to_string();
         let Some(spec) = r.table(&name, value) else { continue };
-        r.only_known(spec, "a window", &["from", "to", "days", "entries", "rule"]);
+        r.only_known(spec, "a window", WINDOW_KEYS);
         let mut moment = |what: &str| -> Option<Moment> {
             let Some(value) = spec.get(what) else {
                 r.error(
@@ -611,7 +614,7 @@ fn at(r: &mut Reader<'_>, value: &Value<'_>, priority_default: u8, half_default:
     for item in list.iter() {
         let firing = match item.get_ref() {
             DeValue::Table(table) => {
-                r.only_known(table, "an entry of `at`", &["at", "priority", "on_half_day"]);
+                r.only_known(table, "an entry of `at`", AT_KEYS);
                 let own_priority = table.get("priority").and_then(|v| priority(r, v)).unwrap_or(priority_default);
                 let half = table.get("on_half_day").and_then(|v| r.word("on_half_day", v)).unwrap_or(half_default);
                 match table.get("at") {
