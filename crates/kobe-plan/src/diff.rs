@@ -1,7 +1,7 @@
 //! Differences: what changes when one desk takes the place of another.
 //!
-//! Rule: fire times first. Both desks are planned over the same days with the same triggers and verdicts as the machine has; then every setting is compared by its name. A
-//! task is known by its name, so a task that was renamed is one that is gone and one that is new. Nothing here decides whether the change is wanted. Start at [`diff`];
+//! Rule: fire times first. Both desks are planned over the same days with the same triggers and verdicts as the machine has; then every setting is compared by its name.
+//! A task is known by its name, so a task that was renamed is one that is gone and one that is new. Nothing here decides whether the change is wanted. Start at [`diff`];
 //! [`Diff::summary`] says it in one line.
 
 use std::collections::{BTreeMap, BTreeSet};

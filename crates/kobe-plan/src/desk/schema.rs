@@ -1,7 +1,8 @@
 //! The JSON Schema of desk files, for editors.
 //!
-//! Rule: it is built from the lists of keys and words that the reader has, so an editor offers what the reader takes. What the schema refuses the reader refuses as well; the
-//! reader knows more (names that exist, times that meet) and has the last word: `kobe check`. Only parts of JSON Schema that older editors know are used. Start at [`schema`].
+//! Rule: it is built from the lists of keys and words that the reader has, so an editor offers what the reader takes. What the schema refuses the reader refuses as well;
+//! the reader knows more (names that exist, times that meet) and has the last word: `kobe check`. Only parts of JSON Schema that older editors know are used. Start at
+//! [`schema`].
 
 use kobe_calendar::{Phase, Tag, WorkMode};
 use serde_json::{Map, Value, json};

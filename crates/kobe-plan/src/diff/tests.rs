@@ -189,21 +189,21 @@ fn what_keeps_a_task_from_running_is_part_of_its_verdict() {
 
 #[test]
 fn one_line_says_it_all() {
-    let lines = |list: &[String]| desk(&format!("{HEAD}{}", list.concat()));
+    let lines = |list: &[&str]| desk(&format!("{HEAD}{}", list.concat()));
     let (a, b, c) = (task("a", "at = \"10:00\""), task("b", "at = \"11:00\""), task("c", "cooldown = \"1h\""));
     let moved = task("a", "at = \"10:15\"\nlane = \"research\"");
     let rows = [
-        (lines(&[a.clone()]), lines(&[a.clone()]), "no fire time changes until 2026-11-24"),
-        (lines(&[a.clone()]), lines(&[moved.clone()]), "2 moved until 2026-11-24; settings of 1 task"),
-        (lines(&[a.clone()]), lines(&[a.clone(), b.clone()]), "2 added until 2026-11-24; 1 task new"),
+        (lines(&[&a]), lines(&[&a]), "no fire time changes until 2026-11-24"),
+        (lines(&[&a]), lines(&[&moved]), "2 moved until 2026-11-24; settings of 1 task"),
+        (lines(&[&a]), lines(&[&a, &b]), "2 added until 2026-11-24; 1 task new"),
         (
-            lines(&[a.clone(), b.clone(), c.clone()]),
-            lines(&[moved]),
+            lines(&[&a, &b, &c]),
+            lines(&[&moved]),
             "3 removed, 2 moved until 2026-11-24; 2 tasks gone; settings of 1 task",
         ),
         (
-            lines(&[a.clone()]),
-            lines(&[a + "on_holiday = \"skip\"\n[lanes.trading]\nqueue = 9\n"]),
+            lines(&[&a]),
+            lines(&[&a, "on_holiday = \"skip\"\n[lanes.trading]\nqueue = 9\n"]),
             "no fire time changes until 2026-11-24; settings of 1 task; 1 setting of the desk",
         ),
     ];
