@@ -88,7 +88,7 @@ fn stores(c: &mut Criterion) {
                 b.iter_batched(
                     || batches.take(*size),
                     |changes| {
-                        let batch = Batch { desk: &desk, at: opening.now, changes: &changes };
+                        let batch = Batch { desk: &desk, at: opening.now, changes: &changes, journal: &[] };
                         store.commit(black_box(&batch)).unwrap_or_else(|e| panic!("{e}"));
                     },
                     criterion::BatchSize::PerIteration,

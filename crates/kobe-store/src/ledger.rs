@@ -41,9 +41,17 @@ pub(crate) fn verify(conn: &Connection, path: &Path) -> Result<Result<Head, Brea
     // One snapshot for head and blocks, whoever writes meanwhile.
     let tx = conn.unchecked_transaction().map_err(|e| store_error(path, &e))?;
     let stored = head(&tx).map_err(|e| store_error(path, &e))?;
+    verify_pages(&stored, |from, limit| blocks(&tx, from, limit).map_err(|e| store_error(path, &e)))
+}
+
+/// Verifies a chain that is read page by page, against its stored head.
+pub(crate) fn verify_pages(
+    stored: &Head,
+    mut read: impl FnMut(u64, usize) -> Result<Vec<Block>, StoreError>,
+) -> Result<Result<Head, Break>, StoreError> {
     let mut found = Head::default();
     loop {
-        let page = blocks(&tx, found.count, PAGE).map_err(|e| store_error(path, &e))?;
+        let page = read(found.count, PAGE)?;
         if page.is_empty() {
             break;
         }
@@ -52,11 +60,11 @@ pub(crate) fn verify(conn: &Connection, path: &Path) -> Result<Result<Head, Brea
             Err(fault) => return Ok(Err(fault)),
         }
     }
-    if found == stored {
+    if found == *stored {
         return Ok(Ok(found));
     }
     // The words of a cut tail are those of the chain itself.
-    let cut = chain::verify(&[], Some(&Head { count: stored.count, hash: stored.hash.clone() }));
+    let cut = chain::verify(&[], Some(stored));
     Ok(match cut {
         Err(Break::Tail { expected, .. }) => Err(Break::Tail {
             line: found.count.min(stored.count) + 1,

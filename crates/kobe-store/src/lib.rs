@@ -10,7 +10,8 @@
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use kobe_store::{Opening, Reader, RunFilter, SqliteStore, add_wish};
+//! use kobe_plan::Verb;
+//! use kobe_store::{NewWish, Opening, Reader, RunFilter, SqliteStore, add_wish};
 //!
 //! let state = tempfile::tempdir()?;
 //! let now = "2026-11-23T15:00:00Z".parse()?;
@@ -18,7 +19,8 @@
 //! let store = SqliteStore::open(state.path(), &opening)?;
 //!
 //! // Meanwhile another process asks and wishes; it needs no lock.
-//! let wish = add_wish(state.path(), "signal_ranking", "the feed was late", now)?;
+//! let wish = NewWish { verb: Verb::Run, name: "signal_ranking", reason: "the feed was late", operator: "ann" };
+//! let wish = add_wish(state.path(), &wish, now)?;
 //! let reader = Reader::open(state.path())?.expect("the store has made it");
 //! assert!(reader.runs(&RunFilter::newest(20))?.is_empty());
 //! assert_eq!(reader.wish(wish)?.and_then(|w| w.done_at), None, "the engine has not seen it yet");
@@ -29,13 +31,17 @@
 //! # }
 //! ```
 
+mod alerts;
 mod books;
 mod fault;
+mod journal;
 mod ledger;
 mod lock;
 mod log;
 mod memory;
 mod open;
+mod operator;
+mod packed;
 mod reader;
 mod rows;
 mod schema;
@@ -46,12 +52,14 @@ mod wish;
 mod work;
 mod writer;
 
+pub use alerts::{AlertRow, SqliteOutbox, Waiting};
 pub use books::SqliteBooks;
 pub use lock::{Holder, holder};
-pub use memory::{FactHook, MemoryBooks, MemoryStore};
+pub use memory::{FactHook, MemoryBooks, MemoryOutbox, MemoryStore};
 pub use open::state_directory;
+pub use operator::OperatorRow;
 pub use reader::{Reader, RunFilter};
-pub use rows::{About, ArtifactRow, CountRow, CursorRow, OrderRow, PacketRow, RunRow, WishRow};
+pub use rows::{About, ArtifactRow, CountRow, CursorRow, HoldRow, OrderRow, PacketRow, RunRow, WishRow};
 pub use sqlite::{OpenError, Opening, SqliteStore};
 pub use state_files::{Shown, StateFiles, Troubles, TroublesBoard};
-pub use wish::{WishError, add_wish, wish_text};
+pub use wish::{NewWish, WishError, add_wish, wish_text};

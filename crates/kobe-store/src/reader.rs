@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use kobe_engine::StoreError;
+use kobe_engine::{JournalRow, StoreError};
 use kobe_plan::{Reason, State};
 use kobe_trade::book::Book;
 use kobe_trade::chain::{Block, Fault as Break, Head};
@@ -18,13 +18,16 @@ use kobe_trade::ports::Artifact;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
+use crate::alerts::{AlertRow, Waiting};
 use crate::fault::{damaged, store_error};
+use crate::operator::OperatorRow;
+use crate::packed::unpacked;
 use crate::rows::{
-    About, ArtifactRow, CountRow, CursorRow, OrderRow, PacketRow, RUN_COLUMNS, RunRow, WishRow, instant, maybe_instant,
-    maybe_word, run_row, unsigned, word,
+    About, ArtifactRow, CountRow, CursorRow, HoldRow, OrderRow, PacketRow, RUN_COLUMNS, RunRow, WishRow, instant,
+    maybe_instant, maybe_word, run_row, unsigned, word,
 };
 use crate::state_files::number;
-use crate::{ledger, open, ulid};
+use crate::{alerts, journal, ledger, open, operator, ulid};
 
 /// A connection that only reads.
 #[derive(Debug)]
@@ -220,7 +223,8 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn wishes(&self, limit: usize) -> Result<Vec<WishRow>, StoreError> {
-        let sql = "SELECT id, task, reason, asked_us, done_us, note FROM wishes ORDER BY id DESC LIMIT ?1";
+        let sql =
+            "SELECT id, verb, name, reason, operator, asked_us, done_us, note FROM wishes ORDER BY id DESC LIMIT ?1";
         self.list(sql, [i64::try_from(limit).unwrap_or(i64::MAX)], wish_row)
     }
 
@@ -229,8 +233,99 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn wish(&self, id: u128) -> Result<Option<WishRow>, StoreError> {
-        let sql = "SELECT id, task, reason, asked_us, done_us, note FROM wishes WHERE id = ?1";
+        let sql = "SELECT id, verb, name, reason, operator, asked_us, done_us, note FROM wishes WHERE id = ?1";
         Ok(self.list(sql, [ulid::text(id)], wish_row)?.pop())
+    }
+
+    /// Returns alerts, newest first; only those that were not told, if that is asked.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn alerts(&self, limit: usize, unsent: bool) -> Result<Vec<AlertRow>, StoreError> {
+        self.ask(|conn| alerts::newest(conn, limit, unsent))
+    }
+
+    /// Returns how many alerts were not told yet, and how old the oldest of them is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn alerts_waiting(&self) -> Result<Waiting, StoreError> {
+        self.ask(alerts::waiting)
+    }
+
+    /// Returns what operators hold now, lanes before tasks, by name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn holds(&self) -> Result<Vec<HoldRow>, StoreError> {
+        self.list("SELECT kind, name, reason, operator, since_us FROM holds ORDER BY kind, name", [], |r| {
+            Ok(HoldRow {
+                kind: r.get(0)?,
+                name: r.get(1)?,
+                reason: r.get(2)?,
+                operator: r.get(3)?,
+                since: instant(r, 4)?,
+            })
+        })
+    }
+
+    /// Returns what operators did, from one number (the first is 0) upwards.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn operator_log(&self, from: u64, limit: usize) -> Result<Vec<OperatorRow>, StoreError> {
+        self.ask(|conn| operator::rows(conn, from, limit))
+    }
+
+    /// Returns the stored end of the operator log.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn operator_head(&self) -> Result<Head, StoreError> {
+        self.ask(operator::head)
+    }
+
+    /// Verifies the operator log: its end, or the first place where it is broken.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read at all.
+    pub fn verify_operator_log(&self) -> Result<Result<Head, Break>, StoreError> {
+        operator::verify(&self.conn, &self.path)
+    }
+
+    /// Returns the journal of a range of time, both ends included, from the last row before it at which a machine begins; if there is none, from the first such row inside.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn journal(&self, from: Timestamp, to: Timestamp) -> Result<Vec<JournalRow>, StoreError> {
+        let mut rows = Vec::new();
+        self.journal_each(from, to, |row| rows.push(row))?;
+        Ok(rows)
+    }
+
+    /// Gives the journal of a range of time to `each`, row by row: what [`Reader::journal`] returns, without keeping it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; rows before the one that cannot be read have been given.
+    pub fn journal_each(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        mut each: impl FnMut(JournalRow),
+    ) -> Result<(), StoreError> {
+        self.ask(|conn| journal::read(conn, from, to, &mut each))
+    }
+
+    /// Returns the desk files of a configuration as they were kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn desk(&self, hash: &str) -> Result<Option<String>, StoreError> {
+        self.ask(|conn| {
+            conn.prepare_cached("SELECT files FROM desks WHERE hash = ?1")?
+                .query_row([hash], |r| unpacked(r, 0))
+                .optional()
+        })
     }
 
     /// Returns facts with their numbers, from one number upwards.
@@ -426,10 +521,12 @@ impl Reader {
 fn wish_row(r: &Row<'_>) -> rusqlite::Result<WishRow> {
     Ok(WishRow {
         id: r.get(0)?,
-        task: r.get(1)?,
-        reason: r.get(2)?,
-        asked_at: instant(r, 3)?,
-        done_at: maybe_instant(r, 4)?,
-        note: r.get(5)?,
+        verb: word(r, 1)?,
+        name: r.get(2)?,
+        reason: r.get(3)?,
+        operator: r.get(4)?,
+        asked_at: instant(r, 5)?,
+        done_at: maybe_instant(r, 6)?,
+        note: r.get(7)?,
     })
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use kobe_plan::run::Note;
 use kobe_plan::scheduler::RecoveredRun;
-use kobe_plan::{Outcome, Reason, Run, RunId, Slot, State, TaskIx};
+use kobe_plan::{Outcome, Reason, Run, RunId, Slot, State, TaskIx, Verb};
 use rusqlite::Row;
 use rusqlite::types::Type;
 use serde::Serialize;
@@ -115,16 +115,35 @@ pub struct CursorRow {
 pub struct WishRow {
     /// Its ULID: the run that came of it has the slot `manual:` and this.
     pub id: String,
-    /// The task that is to run.
-    pub task: String,
+    /// What is asked for.
+    pub verb: Verb,
+    /// Of what: the name of a task or lane, the number of a run; empty for the whole desk.
+    pub name: String,
     /// Why.
     pub reason: String,
+    /// Who; empty in rows of the time before wishes had a name.
+    pub operator: String,
     /// When it was wished.
     pub asked_at: Timestamp,
     /// When it was carried out or refused.
     pub done_at: Option<Timestamp>,
     /// What came of it: `run 17`, `skipped(overlap)`, or why it was refused.
     pub note: Option<String>,
+}
+
+/// A task or a lane that is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HoldRow {
+    /// `task` or `lane`.
+    pub kind: String,
+    /// Which.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub operator: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// How many runs of a date came to one end.
@@ -242,6 +261,11 @@ pub(crate) fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         since_slot: row.get(18)?,
         config: row.get(19)?,
     })
+}
+
+/// Returns the date before a date.
+pub(crate) fn day_before(date: Date) -> Option<Date> {
+    date.yesterday().ok()
 }
 
 fn bad(column: usize, kind: Type, why: impl std::fmt::Display) -> rusqlite::Error {

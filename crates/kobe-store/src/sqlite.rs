@@ -9,21 +9,27 @@ use std::sync::{Arc, Mutex, Weak};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use kobe_engine::{Batch, Store, StoreError, Wish};
+use kobe_engine::{Batch, Store, StoreError};
 use kobe_plan::scheduler::{Recovered, RecoveredCursor};
-use kobe_plan::{Change, Desk, Slot};
+use kobe_plan::{Change, Desk, Held, Hold, Slot, Wish};
 use rusqlite::Connection;
 
+use crate::alerts::{Bell, SqliteOutbox};
 use crate::books::SqliteBooks;
 use crate::fault::{Refusal, damaged, database_path, store_error};
+use crate::journal::JournalWrite;
 use crate::lock::{Holder, InstanceLock, LockError};
-use crate::rows::{RUN_COLUMNS, RunWrite, instant, maybe_instant, run_row, unsigned};
+use crate::packed::Packed;
+use crate::rows::{RUN_COLUMNS, RunWrite, day_before, instant, maybe_instant, run_row, unsigned, word};
 use crate::work::{Memory, OpenedWrite, TurnWrite, Work, Write};
 use crate::writer::Writer;
 use crate::{books, open, ulid};
 
 /// A slot is due no later than this after its date: a distance from the close, or a holiday season that moved it to the next session.
 const SLOT_TO_DUE: SignedDuration = SignedDuration::from_hours(24 * 15);
+
+/// Runs that are over and come back at a start, at most: the newest.
+pub(crate) const ENDED_MOST: usize = 200_000;
 
 /// What an instance says of itself when it opens a database; it goes with every configuration that rows are written under.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +68,8 @@ pub(crate) struct Core {
     pub state: PathBuf,
     /// The books, while a handle of them is there.
     pub books: Mutex<Weak<books::Inner>>,
+    /// Rung after a commit that stored alerts.
+    pub bell: Bell,
     _lock: InstanceLock,
 }
 
@@ -109,7 +117,13 @@ impl SqliteStore {
         let conn = open::prepare(state, opening.build, opening.now)?;
         let memory = Memory::new(opening.build, opening.calendar, opening.tzdb);
         let writer = Writer::start(conn, &database_path(state), memory)?;
-        let core = Arc::new(Core { writer, state: state.to_owned(), books: Mutex::default(), _lock: lock });
+        let core = Arc::new(Core {
+            writer,
+            state: state.to_owned(),
+            books: Mutex::default(),
+            bell: Bell::default(),
+            _lock: lock,
+        });
         let opened = OpenedWrite { at_us: opening.now.as_microsecond(), build: opening.build.to_owned() };
         core.writer.call(Work::Opened(opened)).map_err(Refusal::into_store)?;
         let reader = core.reader().map_err(|e| core.writer.met(e))?;
@@ -122,6 +136,28 @@ impl SqliteStore {
     /// [`StoreError::Corrupt`] when the chain is broken or a fact cannot be.
     pub fn books(&self) -> Result<SqliteBooks, StoreError> {
         SqliteBooks::open(&self.core)
+    }
+
+    /// Opens the outbox in the same database: alerts of turns and all others.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the rows cannot be read.
+    pub fn outbox(&self) -> Result<SqliteOutbox, StoreError> {
+        SqliteOutbox::open(&self.core)
+    }
+
+    /// Has `ring` called after every commit that stored alerts, on the thread that committed; a later call takes its place. It must not wait for anything.
+    pub fn on_alert(&self, ring: Arc<dyn Fn() + Send + Sync>) {
+        self.core.bell.set(ring);
+    }
+
+    /// Keeps the text of the desk files of a configuration, so that its journal can be replayed. One that is kept already stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was stored.
+    pub fn keep_desk(&self, hash: &str, files_json: &str, now: Timestamp) -> Result<(), StoreError> {
+        let desk = Work::Desk { hash: hash.to_owned(), files: Packed::new(files_json), at_us: now.as_microsecond() };
+        self.core.writer.call(desk).map_err(Refusal::into_store)
     }
 
     /// Returns the state directory.
@@ -150,16 +186,61 @@ impl SqliteStore {
         Ok((cursors, live, newest.unwrap_or(0) as u64 + 1))
     }
 
+    fn ask_holds(&self) -> rusqlite::Result<Vec<Hold>> {
+        self.reader
+            .prepare_cached("SELECT kind, name, reason, operator, since_us FROM holds ORDER BY kind, name")?
+            .query_map([], |r| {
+                let bad = |e: kobe_plan::task::UnknownWord| {
+                    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(e))
+                };
+                let held = Held::from_words(r.get_ref(0)?.as_str()?, r.get_ref(1)?.as_str()?).map_err(bad)?;
+                Ok(Hold { held, on: true, reason: r.get(2)?, operator: r.get(3)?, at: instant(r, 4)? })
+            })?
+            .collect()
+    }
+
+    /// Returns the runs of the two newest dates that are over, if one of them failed: what waits for a task that failed must not start because of a restart.
+    fn ask_ended(&self) -> rusqlite::Result<Vec<crate::rows::RunRow>> {
+        let newest: Option<String> = self.reader.query_row("SELECT max(slot_date) FROM runs", [], |r| r.get(0))?;
+        let Some(from) = newest.and_then(|text| text.parse().ok()).and_then(day_before) else { return Ok(Vec::new()) };
+        let from = from.to_string();
+        let failed = self
+            .reader
+            .prepare("SELECT 1 FROM runs WHERE state = 'failed' AND slot_date >= ?1 LIMIT 1")?
+            .exists([&from])?;
+        if !failed {
+            return Ok(Vec::new());
+        }
+        // Turns of context-driven tasks (`#17`) belong to no date that others wait for.
+        let sql = format!(
+            "SELECT {RUN_COLUMNS} FROM runs r JOIN configs c ON c.id = r.config WHERE r.slot_date >= ?1 AND r.state IN ('completed', 'failed', 'skipped') \
+             AND substr(r.slot, 1, 1) <> '#' ORDER BY r.id DESC LIMIT {ENDED_MOST}"
+        );
+        let mut ended: Vec<_> =
+            self.reader.prepare(&sql)?.query_map([from], run_row)?.collect::<rusqlite::Result<_>>()?;
+        ended.reverse();
+        Ok(ended)
+    }
+
     fn ask_wishes(reader: &Connection) -> rusqlite::Result<Vec<Wish>> {
         reader
-            .prepare_cached("SELECT id, task, reason FROM wishes WHERE done_us IS NULL ORDER BY id")?
+            .prepare_cached(
+                "SELECT id, verb, name, reason, operator, asked_us FROM wishes WHERE done_us IS NULL ORDER BY id",
+            )?
             .query_map([], |r| {
                 let id: String = r.get(0)?;
                 let id = ulid::parse(&id).ok_or_else(|| {
                     let why = format!("`{id}` is no ULID");
                     rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, why.into())
                 })?;
-                Ok(Wish { id, task: r.get(1)?, reason: r.get(2)? })
+                Ok(Wish {
+                    id,
+                    verb: word(r, 1)?,
+                    name: r.get(2)?,
+                    reason: r.get(3)?,
+                    operator: r.get(4)?,
+                    asked_at: instant(r, 5)?,
+                })
             })?
             .collect()
     }
@@ -168,9 +249,14 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn recover(&mut self) -> Result<Recovered, StoreError> {
         let (cursors, live, next_run) = self.core.read(|| self.ask_recovered())?;
-        let live = live.into_iter().map(crate::rows::RunRow::recovered).collect::<Result<Vec<_>, _>>();
-        let live = live.map_err(|why| self.core.writer.met(damaged(&self.core.path(), &why)))?;
-        Ok(Recovered { cursors, live, next_run, taken: Vec::new() })
+        let holds = self.core.read(|| self.ask_holds())?;
+        let ended = self.core.read(|| self.ask_ended())?;
+        let recovered = |rows: Vec<crate::rows::RunRow>| {
+            let rows = rows.into_iter().map(crate::rows::RunRow::recovered).collect::<Result<Vec<_>, _>>();
+            rows.map_err(|why| self.core.writer.met(damaged(&self.core.path(), &why)))
+        };
+        let (live, ended) = (recovered(live)?, recovered(ended)?);
+        Ok(Recovered { cursors, live, next_run, taken: Vec::new(), holds, ended })
     }
 
     fn slots_after(&mut self, now: Timestamp) -> Result<Vec<(String, Slot)>, StoreError> {
@@ -191,7 +277,12 @@ impl Store for SqliteStore {
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
         self.core.writer.whole()?;
         let turn = self.desk.turn(batch)?;
-        self.core.writer.call(Work::Turn(turn)).map_err(Refusal::into_store)
+        let alerts = batch.changes.iter().any(|change| matches!(change, Change::Alert(_)));
+        self.core.writer.call(Work::Turn(turn)).map_err(Refusal::into_store)?;
+        if alerts {
+            self.core.bell.ring();
+        }
+        Ok(())
     }
 
     fn wishes(&mut self) -> Result<Vec<Wish>, StoreError> {
@@ -270,10 +361,13 @@ impl Known {
                 }
                 Change::WishDone { id, note } => Write::WishDone { id: *id, note: note.clone() },
                 Change::Orphan { id, at } => Write::Orphan { id: id.0, at_us: at.as_microsecond() },
+                Change::Alert(alert) => Write::Alert(alert.clone()),
+                Change::Hold(hold) => Write::Hold(hold.clone()),
             };
             writes.push(write);
         }
-        Ok(TurnWrite { config, at_us: batch.at.as_microsecond(), writes })
+        let journal = batch.journal.iter().map(JournalWrite::new).collect();
+        Ok(TurnWrite { config, at_us: batch.at.as_microsecond(), writes, journal })
     }
 
     fn learn(&mut self, desk: &Desk) -> Result<(), StoreError> {

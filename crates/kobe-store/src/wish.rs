@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use kobe_engine::StoreError;
+use kobe_plan::Verb;
 use rusqlite::params;
 
 use crate::fault::{database_path, io_error, store_error};
@@ -23,11 +24,24 @@ pub enum WishError {
     Store(#[from] StoreError),
 }
 
-/// Writes the wish that a task run now, and returns its number. Whether the desk knows the task is the engine's answer.
+/// What is wished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewWish<'a> {
+    /// What is asked for.
+    pub verb: Verb,
+    /// Of what: the name of a task or lane, the number of a run; empty for the whole desk.
+    pub name: &'a str,
+    /// Why.
+    pub reason: &'a str,
+    /// Who.
+    pub operator: &'a str,
+}
+
+/// Writes a wish and returns its number. Whether the desk knows what it names is the engine's answer.
 ///
 /// # Errors
 /// [`WishError`]; nothing was written.
-pub fn add_wish(state: &Path, task: &str, reason: &str, now: Timestamp) -> Result<u128, WishError> {
+pub fn add_wish(state: &Path, wish: &NewWish<'_>, now: Timestamp) -> Result<u128, WishError> {
     let path = database_path(state);
     if open::read_only(state)?.is_none() {
         return Err(WishError::NoDatabase(state.to_owned()));
@@ -37,8 +51,8 @@ pub fn add_wish(state: &Path, task: &str, reason: &str, now: Timestamp) -> Resul
     let urandom = Path::new("/dev/urandom");
     let id = ulid::make(now).map_err(|e| io_error(urandom, &e))?;
     conn.execute(
-        "INSERT INTO wishes (id, task, reason, asked_us) VALUES (?1, ?2, ?3, ?4)",
-        params![ulid::text(id), task, reason, now.as_microsecond()],
+        "INSERT INTO wishes (id, verb, name, reason, operator, asked_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![ulid::text(id), wish.verb.word(), wish.name, wish.reason, wish.operator, now.as_microsecond()],
     )
     .map_err(|e| store_error(&path, &e))?;
     Ok(id)

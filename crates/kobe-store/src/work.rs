@@ -6,14 +6,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use kobe_engine::StoreError;
 use kobe_plan::run::Note;
+use kobe_plan::{Alert, Hold};
 use kobe_trade::ports::Artifact;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::fault::{Refusal, store_error};
+use crate::journal::{self, JournalWrite};
+use crate::operator::Entry;
+use crate::packed::Packed;
 use crate::rows::RunWrite;
-use crate::ulid;
+use crate::{alerts, ulid};
 
 /// One piece of work, stored whole or not at all.
 #[derive(Debug)]
@@ -24,6 +29,12 @@ pub(crate) enum Work {
     Facts(Box<FactsWrite>),
     /// What a function left.
     Artifact(Box<Artifact>),
+    /// What a person must be told.
+    Alerts(Vec<Alert>),
+    /// What a person was told.
+    Told { ids: Vec<u64>, channel: String, at_us: i64 },
+    /// The files of a desk that comes into force.
+    Desk { hash: String, files: Packed, at_us: i64 },
     /// An instance has opened the database.
     Opened(OpenedWrite),
     /// Anything a test wants done to the connection.
@@ -37,6 +48,7 @@ pub(crate) struct TurnWrite {
     pub config: Arc<str>,
     pub at_us: i64,
     pub writes: Vec<Write>,
+    pub journal: Vec<JournalWrite>,
 }
 
 #[derive(Debug)]
@@ -45,6 +57,8 @@ pub(crate) enum Write {
     Cursor { task: Arc<str>, planned_to_us: i64, turns: u64, last_turn_us: Option<i64> },
     WishDone { id: u128, note: Note },
     Orphan { id: u64, at_us: i64 },
+    Alert(Alert),
+    Hold(Hold),
 }
 
 #[derive(Debug)]
@@ -174,6 +188,15 @@ impl Work {
             Work::Turn(turn) => turn.perform(conn, memory, path),
             Work::Facts(facts) => facts.perform(conn, path),
             Work::Artifact(artifact) => put(conn, artifact).map_err(on),
+            Work::Alerts(alerts) => alerts.iter().try_for_each(|alert| alerts::put(conn, alert)).map_err(on),
+            Work::Told { ids, channel, at_us } => alerts::told(conn, ids, channel, *at_us).map_err(on),
+            Work::Desk { hash, files, at_us } => conn
+                .prepare_cached(
+                    "INSERT INTO desks (hash, files, since_us) VALUES (?1, ?2, ?3) ON CONFLICT (hash) DO NOTHING",
+                )
+                .and_then(|mut s| s.execute(params![hash, files, at_us]))
+                .map(|_| ())
+                .map_err(on),
             Work::Opened(opened) => opened.perform(conn).map_err(on),
             #[cfg(test)]
             Work::Probe(probe) => probe(conn).map_err(on),
@@ -255,13 +278,13 @@ impl TurnWrite {
                         .map_err(on)?;
                 }
                 Write::WishDone { id, note } => {
-                    let done = conn
-                        .prepare_cached("UPDATE wishes SET done_us = ?2, note = ?3 WHERE id = ?1 AND done_us IS NULL")
-                        .and_then(|mut s| s.execute(params![ulid::text(*id), self.at_us, note]))
-                        .map_err(on)?;
-                    if done == 0 {
-                        return Err(conflict(wish_not_open(*id)));
-                    }
+                    let entry = self.answer(conn, *id, note).map_err(on)?;
+                    let entry = entry.ok_or_else(|| conflict(wish_not_open(*id)))?;
+                    entry.append(conn).map_err(on)?;
+                }
+                Write::Alert(alert) => alerts::put(conn, alert).map_err(on)?,
+                Write::Hold(hold) => {
+                    put_hold(conn, hold).and_then(|()| Entry::of_hold(hold).append(conn)).map_err(on)?;
                 }
                 Write::Orphan { id, at_us } => {
                     let closed = conn
@@ -283,8 +306,41 @@ impl TurnWrite {
                 .and_then(|mut s| s.execute(params![task, id as i64]))
                 .map_err(on)?;
         }
-        Ok(())
+        journal::append(conn, &self.journal).map_err(on)
     }
+
+    /// Answers a wish that is open, and returns what the operator log says of it.
+    fn answer(&self, conn: &Connection, id: u128, note: &Note) -> rusqlite::Result<Option<Entry>> {
+        let at = Timestamp::from_microsecond(self.at_us).expect("it was an instant");
+        conn.prepare_cached(
+            "UPDATE wishes SET done_us = ?2, note = ?3 WHERE id = ?1 AND done_us IS NULL RETURNING operator, verb, name, reason",
+        )?
+        .query_row(params![ulid::text(id), self.at_us, note], |r| {
+            Ok(Entry {
+                at,
+                operator: r.get(0)?,
+                action: r.get(1)?,
+                target: r.get(2)?,
+                reason: r.get(3)?,
+                result: note.to_string(),
+            })
+        })
+        .optional()
+    }
+}
+
+fn put_hold(conn: &Connection, hold: &Hold) -> rusqlite::Result<()> {
+    let (kind, name) = hold.held.words();
+    let done = if hold.on {
+        conn.prepare_cached(
+            "INSERT INTO holds (kind, name, reason, operator, since_us) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT (kind, name) DO UPDATE SET reason = excluded.reason, operator = excluded.operator, since_us = excluded.since_us",
+        )?
+        .execute(params![kind, name, hold.reason, hold.operator, hold.at.as_microsecond()])
+    } else {
+        conn.prepare_cached("DELETE FROM holds WHERE kind = ?1 AND name = ?2")?.execute([kind, name])
+    };
+    done.map(|_| ())
 }
 
 /// What the row of a run says whose task is gone.

@@ -10,9 +10,11 @@ use jiff::ToSpan as _;
 use jiff::civil::date;
 use kobe_calendar::Market;
 use kobe_engine::simulate::{Simulation, fresh};
-use kobe_engine::{Attempt, Handler, Stop, VirtualClock};
+use kobe_engine::{Attempt, Batch, Handler, JournalRow, Outbox, Stop, VirtualClock};
+use kobe_plan::alert::Severity;
 use kobe_plan::run::Note;
-use kobe_plan::{Change, Outcome, Reason, State};
+use kobe_plan::{Alert, AlertKind, Change, Held, Hold, Lane, Outcome, Reason, State, Verb};
+use kobe_store::NewWish;
 use kobe_trade::chain;
 use kobe_trade::fact::What;
 use kobe_trade::order::OrderEvent;
@@ -305,7 +307,7 @@ fn a_wish_is_open_until_it_is_answered() {
         let (first, second) = (keeper.add_wish("alpha"), keeper.add_wish("nobody"));
         for _ in 0..2 {
             let open = keeper.store().wishes().expect("it can be read");
-            let mut tasks: Vec<(u128, &str)> = open.iter().map(|w| (w.id, w.task.as_str())).collect();
+            let mut tasks: Vec<(u128, &str)> = open.iter().map(|w| (w.id, w.name.as_str())).collect();
             tasks.sort_by_key(|(_, task)| *task);
             assert_eq!(tasks, [(first, "alpha"), (second, "nobody")], "{name}: asked twice, answered twice");
         }
@@ -326,6 +328,225 @@ fn a_wish_is_open_until_it_is_answered() {
         assert_eq!(keeper.store().wishes().expect("it can be read"), [], "{name}");
         let third = keeper.add_wish("alpha");
         assert_eq!(keeper.store().wishes().expect("it can be read")[0].id, third, "{name}: a later one is found");
+    }
+}
+
+#[test]
+fn a_wish_is_kept_whole_and_what_came_of_it_stands_in_the_operator_log() {
+    for mut keeper in keepers() {
+        let name = keeper.name();
+        let wishes = [
+            NewWish { verb: Verb::Pause, name: "alpha", reason: "the feed is \"late\"\n", operator: "ann" },
+            NewWish { verb: Verb::HaltLane, name: "trading", reason: "é", operator: "bo" },
+            NewWish { verb: Verb::Reload, name: "", reason: "", operator: "" },
+        ];
+        let ids = wishes.map(|wish| keeper.add(&wish));
+        let open = keeper.store().wishes().expect("it can be read");
+        for (wish, id) in wishes.iter().zip(ids) {
+            let found = open.iter().find(|w| w.id == id).unwrap_or_else(|| panic!("{name}: {wish:?} is open"));
+            let want = (wish.verb, wish.name, wish.reason, wish.operator, at(NOW));
+            let found = (found.verb, &*found.name, &*found.reason, &*found.operator, found.asked_at);
+            assert_eq!(found, want, "{name}");
+        }
+        let lane = Held::Lane(Lane::Trading);
+        let hold = |held: &Held, on, reason: &str| {
+            let (reason, operator) = (reason.to_owned(), String::from("bo"));
+            Change::Hold(Hold { held: held.clone(), on, reason, operator, at: at("2026-11-23T15:00:01Z") })
+        };
+        let task = Held::Task("alpha".into());
+        let changes = [
+            Change::WishDone { id: ids[1], note: "lane trading is halted".into() },
+            hold(&lane, true, "é"),
+            hold(&task, true, "first"),
+        ];
+        commit(keeper.store(), &changes).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let again = [hold(&task, true, "second"), Change::WishDone { id: ids[0], note: "paused already".into() }];
+        commit(keeper.store(), &again).unwrap_or_else(|e| panic!("{name}: {e}"));
+        keeper.reopen();
+        let want = [("task alpha", "second", "bo"), ("lane trading", "é", "bo")]
+            .map(|(what, why, who)| (what.to_owned(), why.to_owned(), who.to_owned()));
+        let mut held = keeper.holds();
+        held.sort_by(|a, b| b.cmp(a));
+        assert_eq!(held, want, "{name}: the newest reason of each hold");
+        let recovered = keeper.store().recover().expect("it can be read").holds;
+        let found = recovered.iter().find(|h| h.held == task).unwrap_or_else(|| panic!("{name}: the task is held"));
+        assert_eq!(
+            (found.on, &*found.reason, &*found.operator, found.at),
+            (true, "second", "bo", at("2026-11-23T15:00:01Z")),
+            "{name}"
+        );
+        commit(keeper.store(), &[hold(&lane, false, "mended"), hold(&task, false, "mended")])
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(keeper.holds(), [], "{name}: let go");
+        assert_eq!(keeper.store().recover().expect("it can be read").holds, [], "{name}");
+
+        let log = keeper.operator_log();
+        let said: Vec<String> = log
+            .iter()
+            .map(|r| format!("{} {} {} {} {:?} {}", r.seq, r.operator, r.action, r.target, r.reason, r.result))
+            .collect();
+        let want = [
+            "0 bo halt_lane trading \"é\" lane trading is halted",
+            "1 bo held lane trading \"é\" ",
+            "2 bo held task alpha \"first\" ",
+            "3 bo held task alpha \"second\" ",
+            "4 ann pause alpha \"the feed is \\\"late\\\"\\n\" paused already",
+            "5 bo released lane trading \"mended\" ",
+            "6 bo released task alpha \"mended\" ",
+        ];
+        assert_eq!(said, want, "{name}: who, what, why, and what came of it");
+        assert_eq!(log[0].prev_hash, None, "{name}");
+        for pair in log.windows(2) {
+            assert_eq!(pair[1].prev_hash.as_ref(), Some(&pair[0].this_hash), "{name}: each names the one before");
+        }
+        let hash = "9ea4cfad78eea768a4eceb9fc0728c39968d161e4e4d89c01b08d9acf8e3c9d1";
+        assert_eq!(log[0].this_hash, hash, "{name}: as another program computes it");
+    }
+}
+
+#[test]
+fn a_refused_batch_leaves_no_alert_no_hold_and_no_journal() {
+    for mut keeper in keepers() {
+        let name = keeper.name();
+        let wish = keeper.add_wish("alpha");
+        let hold = Hold {
+            held: Held::Task("alpha".into()),
+            on: true,
+            reason: "x".into(),
+            operator: "ann".into(),
+            at: at(NOW),
+        };
+        let changes = [
+            Change::Alert(alert("one")),
+            Change::Hold(hold),
+            Change::WishDone { id: wish, note: "x".into() },
+            Change::WishDone { id: wish, note: "again".into() },
+        ];
+        let journal = [JournalRow { at: at(NOW), begins: true, body: "{}".into(), digest: "d".into() }];
+        let batch = Batch { desk: &desk(), at: at(NOW), changes: &changes, journal: &journal };
+        conflict(keeper.store().commit(&batch), name);
+        assert_eq!(keeper.alerts(), [], "{name}");
+        assert_eq!(keeper.holds(), [], "{name}");
+        assert_eq!(keeper.operator_log(), [], "{name}");
+        assert_eq!(keeper.journal(), [], "{name}");
+        let batch = Batch { changes: &changes[..3], ..batch };
+        keeper.store().commit(&batch).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let there = (keeper.alerts().len(), keeper.holds().len(), keeper.operator_log().len(), keeper.journal().len());
+        assert_eq!(there, (1, 1, 2, 1), "{name}: the good part alone is stored");
+    }
+}
+
+/// An alert with something in every field.
+fn alert(cause: &str) -> Alert {
+    Alert {
+        kind: AlertKind::RunFailed,
+        severity: Severity::Critical,
+        cause: cause.to_owned(),
+        at: at("2026-11-23T15:00:00.000001Z"),
+        title: "signal_ranking failed after 3 attempts".into(),
+        detail: "é\n\"x\"".into(),
+        task: Some("alpha".into()),
+        owner: "desk".into(),
+        runbook: "alerts.md#run_failed".into(),
+        recovery: true,
+    }
+}
+
+#[test]
+fn an_alert_is_unsent_until_it_was_told_whoever_raised_it() {
+    for mut keeper in keepers() {
+        let name = keeper.name();
+        let rung = Arc::new(AtomicU64::new(0));
+        let ring = Arc::clone(&rung);
+        keeper.on_alert(Arc::new(move || {
+            ring.fetch_add(1, Ordering::SeqCst);
+        }));
+        commit(keeper.store(), &[Change::Run(run(1, 0, "2026-11-23/open"))]).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(rung.load(Ordering::SeqCst), 0, "{name}: a turn without an alert wakes nobody");
+        let turn = [Change::Alert(alert("first")), Change::Alert(alert("second"))];
+        commit(keeper.store(), &turn).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let mut outbox = keeper.outbox();
+        outbox.raise(&[]).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(rung.load(Ordering::SeqCst), 1, "{name}: once a commit");
+        let plain = Alert::new(AlertKind::Test, Severity::Info, "test", at(NOW), "a try");
+        outbox.raise(&[plain.clone(), alert("fourth")]).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(rung.load(Ordering::SeqCst), 2, "{name}");
+
+        let unsent = outbox.unsent(0, 10).expect("it can be read");
+        let said: Vec<(u64, &str)> = unsent.iter().map(|u| (u.id, u.alert.cause.as_str())).collect();
+        assert_eq!(said, [(1, "first"), (2, "second"), (3, "test"), (4, "fourth")], "{name}: oldest first");
+        assert_eq!(unsent[0].alert, alert("first"), "{name}: as it was raised");
+        assert_eq!(unsent[2].alert, plain, "{name}");
+        let some = |outbox: &mut dyn Outbox, after, limit| -> Vec<u64> {
+            outbox.unsent(after, limit).expect("it can be read").iter().map(|u| u.id).collect()
+        };
+        assert_eq!(some(&mut *outbox, 2, 1), [3], "{name}: from a number on, and no more than asked");
+        outbox.told(&[1, 3, 77], "telegram", at("2026-11-23T15:00:05Z")).unwrap_or_else(|e| panic!("{name}: {e}"));
+        outbox.told(&[3], "log", at("2026-11-23T15:00:09Z")).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(some(&mut *outbox, 0, 10), [2, 4], "{name}");
+        drop(outbox);
+        keeper.reopen();
+        assert_eq!(some(&mut *keeper.outbox(), 0, 10), [2, 4], "{name}: what was not told is still there");
+        let rows = keeper.alerts();
+        assert_eq!(rows.len(), 4, "{name}: what was told stays");
+        let told = (rows[2].told_at, rows[2].channel.as_deref());
+        assert_eq!(told, (Some(at("2026-11-23T15:00:05Z")), Some("telegram")), "{name}: the first that took it");
+        assert_eq!((rows[1].told_at, rows[1].recovery, rows[1].severity), (None, true, Severity::Critical), "{name}");
+    }
+}
+
+#[test]
+fn a_journal_is_kept_in_order_and_to_the_nanosecond() {
+    for mut keeper in keepers() {
+        let name = keeper.name();
+        let row =
+            |at_text: &str, begins, body: String| JournalRow { at: at(at_text), begins, body, digest: "0123".into() };
+        let long = format!("{{\"machine\":\"{}\"}}", "é ".repeat(60_000));
+        let rows = [
+            row("2026-11-23T15:00:00.000000001Z", true, long.clone()),
+            row("2026-11-23T15:00:01.123456789Z", false, "[\"tick\"]".into()),
+            row("2026-11-23T14:59:00Z", false, "the clock was set back".into()),
+            row("2026-11-23T15:00:02Z", true, "{}".into()),
+        ];
+        let desk = desk();
+        for part in [&rows[..1], &rows[1..1], &rows[1..]] {
+            let batch = Batch { desk: &desk, at: at(NOW), changes: &[], journal: part };
+            keeper.store().commit(&batch).unwrap_or_else(|e| panic!("{name}: {e}"));
+        }
+        keeper.reopen();
+        assert_eq!(keeper.journal(), rows, "{name}");
+    }
+}
+
+#[test]
+fn how_the_last_days_ended_comes_back_if_something_failed() {
+    let over = |id: u64, task: u32, slot: &str, end: State| {
+        let mut run = completed(run(id, task, slot));
+        run.state = end;
+        Change::Run(run)
+    };
+    let rows = [
+        over(1, 0, "2026-11-20/open", State::Failed),
+        over(2, 0, "2026-11-23/open", State::Completed),
+        over(3, 3, "2026-11-23T01:30", State::Skipped),
+        over(4, 2, "#17", State::Completed),
+        Change::Run(run(5, 3, "2026-11-24T01:30")),
+        over(6, 0, "2026-11-24/open", State::Completed),
+    ];
+    for mut keeper in keepers() {
+        let name = keeper.name();
+        let ended = |keeper: &mut dyn Keeper| -> Vec<(u64, String)> {
+            let ended = keeper.store().recover().expect("it can be read").ended;
+            ended.into_iter().map(|r| (r.run.id.0, r.task)).collect()
+        };
+        assert_eq!(ended(&mut *keeper), [], "{name}: nothing at first");
+        commit(keeper.store(), &rows).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(ended(&mut *keeper), [], "{name}: only an older day saw a failure");
+        let failed = over(7, 3, "2026-11-23T01:40", State::Failed);
+        commit(keeper.store(), &[failed]).unwrap_or_else(|e| panic!("{name}: {e}"));
+        keeper.reopen();
+        let want = [(2, "alpha"), (3, "delta"), (6, "alpha"), (7, "delta")].map(|(id, task)| (id, task.to_owned()));
+        assert_eq!(ended(&mut *keeper), want, "{name}: two days, without what is live and without turns");
     }
 }
 

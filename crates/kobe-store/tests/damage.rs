@@ -215,7 +215,7 @@ fn what_is_no_database_of_ours_is_told_so() {
                     .and_then(|c| c.execute_batch("UPDATE migrations SET checksum = 'x'"))
                     .expect("a database");
             },
-            "its schema 1 was not made by the migrations of this build",
+            "its schema 2 was not made by the migrations of this build",
         ),
     ];
     for (name, spoil, want) in rows {
@@ -229,8 +229,8 @@ fn what_is_no_database_of_ours_is_told_so() {
     let newer = lived_in(true);
     other(&newer.path().join("kobe.db"), "PRAGMA user_version = 99");
     let error = open(newer.path(), "newer").expect_err("it is too new");
-    assert_eq!(error.to_string(), "the database has schema 99, this build knows 1");
-    assert!(matches!(Reader::open(newer.path()), Err(StoreError::Newer { found: 99, known: 1 })));
+    assert_eq!(error.to_string(), "the database has schema 99, this build knows 2");
+    assert!(matches!(Reader::open(newer.path()), Err(StoreError::Newer { found: 99, known: 2 })));
 }
 
 #[test]

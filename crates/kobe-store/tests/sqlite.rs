@@ -13,8 +13,8 @@ use std::sync::{Arc, Barrier};
 
 use common::*;
 use kobe_engine::{Store as _, StoreError};
-use kobe_plan::{Change, Outcome, Reason, State};
-use kobe_store::{OpenError, Reader, RunFilter, SqliteStore, WishError, add_wish, holder};
+use kobe_plan::{Change, Outcome, Reason, State, Verb};
+use kobe_store::{NewWish, OpenError, Reader, RunFilter, SqliteStore, WishError, add_wish, holder};
 use kobe_trade::fact::What;
 use kobe_trade::order::OrderEvent;
 use kobe_trade::ports::{Books as _, BooksError};
@@ -25,6 +25,10 @@ fn store(state: &Path) -> SqliteStore {
 
 fn reader(state: &Path) -> Reader {
     Reader::open(state).unwrap_or_else(|e| panic!("{e}")).expect("there is a database")
+}
+
+fn wish() -> NewWish<'static> {
+    NewWish { verb: Verb::Run, name: "alpha", reason: "a test", operator: "ann" }
 }
 
 #[test]
@@ -257,7 +261,7 @@ fn wishes_and_goes() {
     let Ok(state) = std::env::var("KOBE_STORE_TEST_STATE") else { return };
     let state = Path::new(&state);
     assert!(holder(state).expect("it can be asked").is_some());
-    add_wish(state, "alpha", "a test", at(NOW)).unwrap_or_else(|e| panic!("{e}"));
+    add_wish(state, &wish(), at(NOW)).unwrap_or_else(|e| panic!("{e}"));
     reader(state).runs(&RunFilter::newest(1)).unwrap_or_else(|e| panic!("{e}"));
 }
 
@@ -514,7 +518,7 @@ fn a_changed_byte_in_the_books_is_found_and_no_book_is_made_of_it() {
 #[test]
 fn a_wish_needs_a_database() {
     let dir = tempfile::tempdir().expect("a directory");
-    let error = add_wish(dir.path(), "alpha", "a test", at(NOW)).expect_err("nothing was ever started there");
+    let error = add_wish(dir.path(), &wish(), at(NOW)).expect_err("nothing was ever started there");
     assert!(matches!(error, WishError::NoDatabase(_)), "{error}");
     assert_eq!(fs::read_dir(dir.path()).expect("a directory").count(), 0, "and none is made");
 }

@@ -4,22 +4,29 @@
 //! Start at [`MemoryStore`] and [`MemoryBooks`].
 
 mod books;
+mod outbox;
 mod row;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use kobe_engine::{Batch, Store, StoreError, Wish};
+use kobe_engine::{Batch, JournalRow, Store, StoreError};
 use kobe_plan::run::{CursorRow, Note};
 use kobe_plan::scheduler::{Recovered, RecoveredCursor, RecoveredRun};
-use kobe_plan::{Change, Desk, Outcome, Reason, Run, RunId, Slot, State, TaskIx};
+use kobe_plan::{Change, Desk, Held, Hold, Outcome, Reason, Run, RunId, Slot, State, TaskIx, Wish};
+use kobe_trade::chain::Head;
 
 pub use books::{FactHook, MemoryBooks};
+pub use outbox::MemoryOutbox;
 
-use crate::rows::{RunRow, WishRow};
+use crate::operator::{Entry, OperatorRow};
+use crate::rows::{RunRow, WishRow, day_before};
+use crate::sqlite::ENDED_MOST;
 use crate::ulid;
+use crate::wish::NewWish;
 use crate::work::{ORPHANED, contradiction, not_live, slot_taken, wish_not_open};
 use row::{Beside, NONE, Row, Side};
 
@@ -45,6 +52,11 @@ pub struct MemoryStore {
     places: Vec<u32>,
     undo: Vec<Undo>,
     count: u64,
+    holds: BTreeMap<Held, Hold>,
+    operators: Vec<OperatorRow>,
+    operator_head: Head,
+    journal: Vec<JournalRow>,
+    outbox: MemoryOutbox,
 }
 
 #[derive(Debug)]
@@ -90,13 +102,15 @@ impl MemoryStore {
         self.all().map(|(id, row)| self.show(id, &row))
     }
 
-    /// Adds the wish that a task run now.
-    pub fn add_wish(&mut self, id: u128, task: &str, reason: &str, now: Timestamp) {
+    /// Adds a wish under a number.
+    pub fn add_wish(&mut self, id: u128, wish: &NewWish<'_>, now: Timestamp) {
         let wish = WishRow {
             id: ulid::text(id),
-            task: task.to_owned(),
-            reason: reason.to_owned(),
-            asked_at: now,
+            verb: wish.verb,
+            name: wish.name.to_owned(),
+            reason: wish.reason.to_owned(),
+            operator: wish.operator.to_owned(),
+            asked_at: micro(now),
             done_at: None,
             note: None,
         };
@@ -108,6 +122,66 @@ impl MemoryStore {
     /// Returns a wish and what came of it.
     pub fn wish(&self, id: u128) -> Option<&WishRow> {
         self.wishes.get(&id)
+    }
+
+    /// Returns the outbox: alerts of turns and all others. All outboxes of one store are the same.
+    pub fn outbox(&self) -> MemoryOutbox {
+        self.outbox.clone()
+    }
+
+    /// Returns what operators hold now.
+    pub fn holds(&self) -> impl Iterator<Item = &Hold> {
+        self.holds.values()
+    }
+
+    /// Returns what operators did, oldest first.
+    pub fn operator_log(&self) -> &[OperatorRow] {
+        &self.operators
+    }
+
+    /// Returns the journal, oldest first.
+    pub fn journal(&self) -> &[JournalRow] {
+        &self.journal
+    }
+
+    fn log(&mut self, entry: Entry) {
+        let (row, head) = entry.follow(&self.operator_head);
+        self.operators.push(row);
+        self.operator_head = head;
+    }
+
+    /// Takes what can never be refused, once all else was taken.
+    fn take_rest(&mut self, batch: &Batch<'_>) {
+        let mut raised = Vec::new();
+        for change in batch.changes {
+            match change {
+                Change::Alert(alert) => raised.push(alert.clone()),
+                Change::Hold(hold) => {
+                    let hold = Hold { at: micro(hold.at), ..hold.clone() };
+                    self.log(Entry::of_hold(&hold));
+                    if hold.on {
+                        self.holds.insert(hold.held.clone(), hold);
+                    } else {
+                        self.holds.remove(&hold.held);
+                    }
+                }
+                Change::WishDone { id, note } => {
+                    let wish = &self.wishes[id];
+                    let entry = Entry {
+                        at: micro(batch.at),
+                        operator: wish.operator.clone(),
+                        action: wish.verb.to_string(),
+                        target: wish.name.clone(),
+                        reason: wish.reason.clone(),
+                        result: note.to_string(),
+                    };
+                    self.log(entry);
+                }
+                Change::Run(_) | Change::Cursor(_) | Change::Orphan { .. } => {}
+            }
+        }
+        self.journal.extend_from_slice(batch.journal);
+        self.outbox.put(&raised);
     }
 
     fn all(&self) -> impl Iterator<Item = (u64, Row)> + '_ {
@@ -150,17 +224,11 @@ impl MemoryStore {
     fn show(&self, id: u64, row: &Row) -> RunRow {
         let slot = row.slot(&self.side);
         let (covers, since) = self.side.range(id);
-        let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
-        let slot_date = match slot {
-            Slot::Wall { at, .. } => at.date(),
-            Slot::Session { date, .. } => date,
-            _ => instant(row.due_us).to_zoned_datetime(zone).date(),
-        };
         RunRow {
             id,
             task: self.tasks[row.task as usize].name.to_string(),
             slot: slot.to_string(),
-            slot_date,
+            slot_date: self.slot_date(row, slot),
             due: instant(row.due_us),
             priority: row.priority,
             state: State::ALL[row.state as usize],
@@ -177,6 +245,57 @@ impl MemoryStore {
             covers,
             since_slot: since.map(|s| s.to_string()),
             config: self.config.clone(),
+        }
+    }
+
+    fn recovered(&self, id: u64, row: &Row) -> RecoveredRun {
+        let (covers, since) = self.side.range(id);
+        let outcome = row.outcome().map(|word| {
+            Outcome::from_word(word, self.side.note(row.note).to_owned()).expect("it was written as an outcome")
+        });
+        let run = Run {
+            id: RunId(id),
+            task: TaskIx(u32::MAX),
+            slot: row.slot(&self.side),
+            due: instant(row.due_us),
+            priority: row.priority,
+            state: State::ALL[row.state as usize],
+            reason: row.reason(),
+            outcome,
+            attempt: u32::from(row.attempt),
+            planned_at: instant(row.planned_us),
+            started_at: maybe(row.started_us),
+            ended_at: maybe(row.ended_us),
+            retry_at: self.side.retry(id).map(instant),
+            catchup: row.catchup(),
+            dst_shifted: row.dst_shifted(),
+            covers,
+            since,
+        };
+        RecoveredRun { task: self.tasks[row.task as usize].name.to_string(), run }
+    }
+
+    /// Returns the runs of the two newest dates that are over, if one of them failed.
+    fn ended(&self) -> Vec<RecoveredRun> {
+        let dated: Vec<(Date, u64, Row)> =
+            self.all().map(|(id, row)| (self.slot_date(&row, row.slot(&self.side)), id, row)).collect();
+        let Some(from) = dated.iter().map(|(date, ..)| *date).max().and_then(day_before) else { return Vec::new() };
+        let state = |row: &Row| State::ALL[row.state as usize];
+        if !dated.iter().any(|(date, _, row)| *date >= from && state(row) == State::Failed) {
+            return Vec::new();
+        }
+        let over = dated.into_iter().filter(|(date, _, row)| *date >= from && state(row).is_terminal());
+        let over = over.filter(|(_, _, row)| !matches!(row.slot(&self.side), Slot::Cooldown { .. }));
+        let mut over: Vec<_> = over.map(|(_, id, row)| self.recovered(id, &row)).collect();
+        over.drain(..over.len().saturating_sub(ENDED_MOST));
+        over
+    }
+
+    fn slot_date(&self, row: &Row, slot: Slot) -> Date {
+        match slot {
+            Slot::Wall { at, .. } => at.date(),
+            Slot::Session { date, .. } => date,
+            _ => instant(row.due_us).to_zoned_datetime(self.zone.clone().unwrap_or(TimeZone::UTC)).date(),
         }
     }
 
@@ -223,6 +342,8 @@ impl MemoryStore {
                 }
                 _ => Err(wish_not_open(*id)),
             },
+            // Taken at the end: they can never be refused.
+            Change::Alert(_) | Change::Hold(_) => Ok(()),
             Change::Orphan { id, at } => {
                 let before = self.get(id.0).filter(|row| !State::ALL[row.state as usize].is_terminal());
                 let before = before.ok_or_else(|| not_live(id.0))?;
@@ -330,34 +451,16 @@ impl Store for MemoryStore {
             })
         });
         let live = self.all().filter(|(_, row)| !State::ALL[row.state as usize].is_terminal());
-        let live = live.map(|(id, row)| {
-            let (covers, since) = self.side.range(id);
-            let outcome = row.outcome().map(|word| {
-                Outcome::from_word(word, self.side.note(row.note).to_owned()).expect("it was written as an outcome")
-            });
-            let run = Run {
-                id: RunId(id),
-                task: TaskIx(u32::MAX),
-                slot: row.slot(&self.side),
-                due: instant(row.due_us),
-                priority: row.priority,
-                state: State::ALL[row.state as usize],
-                reason: row.reason(),
-                outcome,
-                attempt: u32::from(row.attempt),
-                planned_at: instant(row.planned_us),
-                started_at: maybe(row.started_us),
-                ended_at: maybe(row.ended_us),
-                retry_at: self.side.retry(id).map(instant),
-                catchup: row.catchup(),
-                dst_shifted: row.dst_shifted(),
-                covers,
-                since,
-            };
-            RecoveredRun { task: self.tasks[row.task as usize].name.to_string(), run }
-        });
+        let live = live.map(|(id, row)| self.recovered(id, &row)).collect();
         let newest = self.all().last().map_or(0, |(id, _)| id);
-        Ok(Recovered { cursors: cursors.collect(), live: live.collect(), next_run: newest + 1, taken: Vec::new() })
+        Ok(Recovered {
+            cursors: cursors.collect(),
+            live,
+            next_run: newest + 1,
+            taken: Vec::new(),
+            holds: self.holds.values().cloned().collect(),
+            ended: self.ended(),
+        })
     }
 
     fn slots_after(&mut self, now: Timestamp) -> Result<Vec<(String, kobe_plan::Slot)>, StoreError> {
@@ -374,6 +477,7 @@ impl Store for MemoryStore {
             }
         }
         self.undo.clear();
+        self.take_rest(batch);
         Ok(())
     }
 
@@ -382,7 +486,15 @@ impl Store for MemoryStore {
             return Ok(Vec::new());
         }
         let open = self.wishes.iter().filter(|(_, wish)| wish.done_at.is_none());
-        Ok(open.map(|(id, w)| Wish { id: *id, task: w.task.clone(), reason: w.reason.clone() }).collect())
+        let wish = |(id, row): (&u128, &WishRow)| Wish {
+            id: *id,
+            verb: row.verb,
+            name: row.name.clone(),
+            reason: row.reason.clone(),
+            operator: row.operator.clone(),
+            asked_at: row.asked_at,
+        };
+        Ok(open.map(wish).collect())
     }
 }
 

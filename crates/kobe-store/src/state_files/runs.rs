@@ -240,7 +240,7 @@ mod tests {
             };
             let mut changes: Vec<Change> = rows.iter().map(change).collect();
             changes.push(Change::Cursor(CursorRow { task: TaskIx(0), planned_to: at, turns: 9, last_turn: None }));
-            store.commit(&Batch { desk: &desk, at, changes: &changes }).unwrap_or_else(|e| panic!("{e}"));
+            store.commit(&Batch { desk: &desk, at, changes: &changes, journal: &[] }).unwrap_or_else(|e| panic!("{e}"));
             runs.read(&reader, &market).unwrap_or_else(|e| panic!("{e}"));
             let seen = &runs.tasks["often"];
             (seen.executed, seen.newest.map(|(id, state, _)| (id, state)))

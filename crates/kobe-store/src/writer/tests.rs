@@ -29,7 +29,7 @@ fn put(name: &str) -> Work {
 }
 
 fn turn(write: Write) -> Work {
-    Work::Turn(TurnWrite { config: "c".into(), at_us: 0, writes: vec![write] })
+    Work::Turn(TurnWrite { config: "c".into(), at_us: 0, writes: vec![write], journal: Vec::new() })
 }
 
 /// A turn that answers a wish nobody had.

@@ -7,10 +7,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
-use kobe_engine::{Batch, Store, StoreError};
+use kobe_engine::{Batch, JournalRow, Outbox, Store, StoreError};
 use kobe_plan::run::CursorRow;
-use kobe_plan::{Catalog, Change, Desk, Outcome, Reason, Run, RunId, SourceFile, State, TaskIx};
-use kobe_store::{MemoryBooks, MemoryStore, Opening, Reader, RunRow, SqliteBooks, SqliteStore, WishRow};
+use kobe_plan::{Catalog, Change, Desk, Outcome, Reason, Run, RunId, SourceFile, State, TaskIx, Verb};
+use kobe_store::{
+    AlertRow, MemoryBooks, MemoryStore, NewWish, Opening, OperatorRow, Reader, RunRow, SqliteBooks, SqliteStore,
+    WishRow,
+};
 use kobe_trade::Strategy;
 use kobe_trade::case::ExitCase;
 use kobe_trade::check::Ask;
@@ -130,7 +133,7 @@ pub fn commit(store: &mut dyn Store, changes: &[Change]) -> Result<(), StoreErro
 }
 
 pub fn commit_on(desk: &Desk, store: &mut dyn Store, changes: &[Change]) -> Result<(), StoreError> {
-    store.commit(&Batch { desk, at: at(NOW), changes })
+    store.commit(&Batch { desk, at: at(NOW), changes, journal: &[] })
 }
 
 /// Says a conflict, and fails for anything else.
@@ -150,8 +153,17 @@ pub trait Keeper {
     fn reopen(&mut self);
     fn run(&self, id: u64) -> Option<RunRow>;
     fn runs(&self) -> Vec<RunRow>;
-    fn add_wish(&mut self, task: &str) -> u128;
+    fn add_wish(&mut self, task: &str) -> u128 {
+        self.add(&NewWish { verb: Verb::Run, name: task, reason: "a test", operator: "ann" })
+    }
+    fn add(&mut self, wish: &NewWish<'_>) -> u128;
     fn wish(&self, id: u128) -> Option<WishRow>;
+    fn outbox(&self) -> Box<dyn Outbox>;
+    fn on_alert(&self, ring: Arc<dyn Fn() + Send + Sync>);
+    fn alerts(&self) -> Vec<AlertRow>;
+    fn holds(&self) -> Vec<(String, String, String)>;
+    fn operator_log(&self) -> Vec<OperatorRow>;
+    fn journal(&self) -> Vec<JournalRow>;
 }
 
 #[derive(Default)]
@@ -178,13 +190,31 @@ impl Keeper for InMemory {
     fn runs(&self) -> Vec<RunRow> {
         self.store.runs().collect()
     }
-    fn add_wish(&mut self, task: &str) -> u128 {
+    fn add(&mut self, wish: &NewWish<'_>) -> u128 {
         self.wishes += 1;
-        self.store.add_wish(self.wishes, task, "a test", at(NOW));
+        self.store.add_wish(self.wishes, wish, at(NOW));
         self.wishes
     }
     fn wish(&self, id: u128) -> Option<WishRow> {
         self.store.wish(id).cloned()
+    }
+    fn outbox(&self) -> Box<dyn Outbox> {
+        Box::new(self.store.outbox())
+    }
+    fn on_alert(&self, ring: Arc<dyn Fn() + Send + Sync>) {
+        self.store.outbox().on_alert(ring);
+    }
+    fn alerts(&self) -> Vec<AlertRow> {
+        self.store.outbox().alerts()
+    }
+    fn holds(&self) -> Vec<(String, String, String)> {
+        self.store.holds().map(|h| (h.held.to_string(), h.reason.clone(), h.operator.clone())).collect()
+    }
+    fn operator_log(&self) -> Vec<OperatorRow> {
+        self.store.operator_log().to_vec()
+    }
+    fn journal(&self) -> Vec<JournalRow> {
+        self.store.journal().to_vec()
     }
 }
 
@@ -232,11 +262,34 @@ impl Keeper for InSqlite {
     fn runs(&self) -> Vec<RunRow> {
         self.reader().runs_from(0, usize::MAX).unwrap_or_else(|e| panic!("{e}"))
     }
-    fn add_wish(&mut self, task: &str) -> u128 {
-        kobe_store::add_wish(self.dir.path(), task, "a test", at(NOW)).unwrap_or_else(|e| panic!("{e}"))
+    fn add(&mut self, wish: &NewWish<'_>) -> u128 {
+        kobe_store::add_wish(self.dir.path(), wish, at(NOW)).unwrap_or_else(|e| panic!("{e}"))
     }
     fn wish(&self, id: u128) -> Option<WishRow> {
         self.reader().wish(id).unwrap_or_else(|e| panic!("{e}"))
+    }
+    fn outbox(&self) -> Box<dyn Outbox> {
+        Box::new(self.open.as_ref().expect("it is open").0.outbox().unwrap_or_else(|e| panic!("{e}")))
+    }
+    fn on_alert(&self, ring: Arc<dyn Fn() + Send + Sync>) {
+        self.open.as_ref().expect("it is open").0.on_alert(ring);
+    }
+    fn alerts(&self) -> Vec<AlertRow> {
+        let mut alerts = self.reader().alerts(usize::MAX, false).unwrap_or_else(|e| panic!("{e}"));
+        alerts.reverse();
+        alerts
+    }
+    fn holds(&self) -> Vec<(String, String, String)> {
+        let holds = self.reader().holds().unwrap_or_else(|e| panic!("{e}"));
+        holds.into_iter().map(|h| (format!("{} {}", h.kind, h.name), h.reason, h.operator)).collect()
+    }
+    fn operator_log(&self) -> Vec<OperatorRow> {
+        assert!(self.reader().verify_operator_log().unwrap_or_else(|e| panic!("{e}")).is_ok(), "the log is whole");
+        self.reader().operator_log(0, usize::MAX).unwrap_or_else(|e| panic!("{e}"))
+    }
+    fn journal(&self) -> Vec<JournalRow> {
+        let (from, to) = (jiff::Timestamp::UNIX_EPOCH, at("2100-01-01T00:00:00Z"));
+        self.reader().journal(from, to).unwrap_or_else(|e| panic!("{e}"))
     }
 }
 
