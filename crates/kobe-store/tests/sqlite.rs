@@ -416,7 +416,7 @@ fn a_reader_answers_while_another_process_writes() {
     let cursors = reader.cursors().unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(cursors.iter().map(|c| c.task.as_str()).collect::<Vec<_>>(), ["alpha", "beta"]);
     let about = reader.about().unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!((about.schema, about.runs, about.facts), (1, 6, 0));
+    assert_eq!((about.schema, about.runs, about.facts), (2, 6, 0));
     assert_eq!(
         (about.build.as_str(), about.config, about.opened_at),
         ("kobe 0.1.0 (test)", desk().hash.clone(), Some(at(NOW)))
