@@ -1,8 +1,8 @@
 //! Faults: what SQLite and the disk say, as something the caller can act on.
 //!
 //! Rule: whatever says that the device failed or that the file is damaged is final. A store that has met such a fault answers every later call with it and touches the file
-//! no more: an fsync that failed once may "succeed" the next time without having written anything. Being held up by somebody else, and rows that contradict a change, are
-//! not final. Start at [`store_error`].
+//! no more: an fsync that failed once may "succeed" the next time without having written anything. A write for which there was no room is not: it was undone, and the same work
+//! may be brought again. So is being held up by somebody else, and so are rows that contradict a change. Start at [`store_error`].
 
 use std::path::{Path, PathBuf};
 
@@ -54,7 +54,6 @@ pub(crate) struct Fault {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Full,
     Io,
     Corrupt,
 }
@@ -63,10 +62,11 @@ impl Fault {
     /// Returns the fault in an error, if it is final.
     pub(crate) fn of(error: &StoreError) -> Option<Fault> {
         let (kind, text) = match error {
-            StoreError::Full(text) => (Kind::Full, text),
             StoreError::Io(text) => (Kind::Io, text),
             StoreError::Corrupt(text) => (Kind::Corrupt, text),
-            StoreError::Busy(_) | StoreError::Newer { .. } | StoreError::Conflict(_) => return None,
+            StoreError::Full(_) | StoreError::Busy(_) | StoreError::Newer { .. } | StoreError::Conflict(_) => {
+                return None;
+            }
         };
         Some(Fault { kind, text: text.clone() })
     }
@@ -79,7 +79,6 @@ impl Fault {
     pub(crate) fn error(&self) -> StoreError {
         let text = self.text.clone();
         match self.kind {
-            Kind::Full => StoreError::Full(text),
             Kind::Io => StoreError::Io(text),
             Kind::Corrupt => StoreError::Corrupt(text),
         }
@@ -102,7 +101,11 @@ pub(crate) fn store_error(path: &Path, error: &rusqlite::Error) -> StoreError {
     };
     let what = format!("{text} ({})", code_name(code));
     match code & 0xff {
-        ffi::SQLITE_FULL => StoreError::Full(format!("{place}: {what}; make room, then start again")),
+        ffi::SQLITE_FULL => StoreError::Full(format!("{place}: {what}; nothing of it was stored; make room")),
+        // The index of the log (-shm) holds nothing that is not in the log; when it cannot grow, nothing was written yet.
+        _ if code == ffi::SQLITE_IOERR_SHMSIZE && no_room(path) => {
+            StoreError::Full(format!("{place}: {what}; nothing of it was stored; make room"))
+        }
         ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => StoreError::Busy(format!(
             "{place}: another process has held its write lock for {} s; close the shell or the copy that holds it",
             BUSY_MS / 1000
@@ -115,6 +118,11 @@ pub(crate) fn store_error(path: &Path, error: &rusqlite::Error) -> StoreError {
         ffi::SQLITE_ERROR | ffi::SQLITE_SCHEMA => damaged(path, &what),
         _ => StoreError::Io(format!("{place}: {what}")),
     }
+}
+
+/// Tells whether the disk has no room for a piece of the log's index.
+fn no_room(path: &Path) -> bool {
+    path.parent().and_then(crate::reserve::free).is_some_and(|free| free < 64 << 10)
 }
 
 /// Says that a file is damaged, and that it was left as it is.
@@ -177,7 +185,7 @@ mod tests {
     fn every_code_becomes_what_the_caller_can_do() {
         type Kind = fn(&StoreError) -> bool;
         let rows: [(i32, Kind, bool, &str); 13] = [
-            (ffi::SQLITE_FULL, |e| matches!(e, StoreError::Full(_)), true, "no space is final"),
+            (ffi::SQLITE_FULL, |e| matches!(e, StoreError::Full(_)), false, "no space passes when there is room"),
             (ffi::SQLITE_IOERR_FSYNC, |e| matches!(e, StoreError::Io(_)), true, "a failed fsync is never repeated"),
             (ffi::SQLITE_IOERR_WRITE, |e| matches!(e, StoreError::Io(_)), true, "a failed write is final"),
             (ffi::SQLITE_IOERR_SHORT_READ, |e| matches!(e, StoreError::Io(_)), true, "a short read is final"),

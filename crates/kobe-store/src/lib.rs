@@ -5,7 +5,7 @@
 //! commands and the web while another process writes; [`add_wish`] is how they ask for something. [`StateFiles`] shows the state as JSON files, written after the commit and
 //! never read back.
 //!
-//! The rules: acknowledged means durable · what is over never changes · a slot has one run, a decision one intent · the first fault of the disk ends all writing · a damaged
+//! The rules: acknowledged means durable · what is over never changes · a slot has one run, a decision one intent · the first fault of the disk ends all writing, a full one only until there is room · a damaged
 //! file is never written to. One suite of tests holds for every store (`tests/conformance.rs`). Start at [`SqliteStore::open`].
 //!
 //! ```
@@ -43,6 +43,7 @@ mod open;
 mod operator;
 mod packed;
 mod reader;
+mod reserve;
 mod rows;
 mod schema;
 mod sqlite;

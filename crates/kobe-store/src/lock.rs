@@ -15,6 +15,7 @@ use kobe_engine::StoreError;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::io_error;
+use crate::reserve;
 
 const NAME: &str = "kobe.lock";
 
@@ -79,13 +80,15 @@ impl InstanceLock {
         }
         let me = Holder { pid: std::process::id(), host: host(), started_at: now };
         let text = serde_json::to_string(&me).expect("a holder is plain text and numbers");
-        let mut write = || -> std::io::Result<()> {
+        let write = || -> std::io::Result<()> {
             file.set_len(0)?;
             file.rewind()?;
             file.write_all(text.as_bytes())?;
             file.write_all(b"\n")
         };
-        write().map_err(store)?;
+        // A few bytes: on a full disk the reserve is there for them.
+        let full = |e: &std::io::Error| e.kind() == std::io::ErrorKind::StorageFull;
+        reserve::with(state, full, write).map_err(store)?;
         Ok(InstanceLock { file })
     }
 }

@@ -14,7 +14,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::fault::{BUSY_MS, damaged, database_path, io_error, store_error};
-use crate::{log, schema};
+use crate::{log, reserve, schema};
 
 /// A database no larger than this is read through at every start; of a larger one only what recovery needs. `Reader::quick_check` reads all of it.
 const CHECKED_AT_START: u64 = 8 << 20;
@@ -40,7 +40,7 @@ pub(crate) fn prepare(state: &Path, build: &str, now: Timestamp) -> Result<Conne
         create(state, &path, build, now)?;
     }
     log::check(&path, &beside(&path, "-wal"))?;
-    let mut conn = read_write(&path)?;
+    let mut conn = reserve::with(state, reserve::is_full, || read_write(&path))?;
     schema::migrate(&mut conn, &path, build, now)?;
     let size = fs::metadata(&path).map_err(|e| io_error(&path, &e))?.len();
     if size <= CHECKED_AT_START {
@@ -102,7 +102,8 @@ pub(crate) fn read_only(state: &Path) -> Result<Option<(Connection, PathBuf)>, S
         conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get::<_, i64>(0))?;
         Ok(conn)
     };
-    let conn = match try_open(&path, flags) {
+    let full = |e: &rusqlite::Error| reserve::is_full(&store_error(&path, e));
+    let conn = match reserve::with(state, full, || try_open(&path, flags)) {
         Ok(conn) => conn,
         Err(error) => {
             // In a directory without the right to write, a log that is not there cannot be made. A database without a log can be read as it is.

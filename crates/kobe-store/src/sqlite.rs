@@ -23,7 +23,7 @@ use crate::packed::Packed;
 use crate::rows::{RUN_COLUMNS, RunWrite, day_before, instant, maybe_instant, run_row, unsigned, word};
 use crate::work::{Memory, OpenedWrite, TurnWrite, Work, Write};
 use crate::writer::Writer;
-use crate::{books, open, ulid};
+use crate::{books, open, reserve, ulid};
 
 /// A slot is due no later than this after its date: a distance from the close, or a holiday season that moved it to the next session.
 const SLOT_TO_DUE: SignedDuration = SignedDuration::from_hours(24 * 15);
@@ -125,7 +125,9 @@ impl SqliteStore {
             _lock: lock,
         });
         let opened = OpenedWrite { at_us: opening.now.as_microsecond(), build: opening.build.to_owned() };
-        core.writer.call(Work::Opened(opened)).map_err(Refusal::into_store)?;
+        reserve::with(state, reserve::is_full, || {
+            core.writer.call(Work::Opened(opened.clone())).map_err(Refusal::into_store)
+        })?;
         let reader = core.reader().map_err(|e| core.writer.met(e))?;
         Ok(SqliteStore { reader, core, desk: Known::default(), no_wish_at: None })
     }

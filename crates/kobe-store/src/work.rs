@@ -124,7 +124,7 @@ pub(crate) struct BudgetWrite {
     pub per_order: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct OpenedWrite {
     pub at_us: i64,
     pub build: String,

@@ -1,8 +1,8 @@
 //! The writer: one thread that owns the writing connection.
 //!
 //! Rule: what waits at the same time is one transaction, and each caller has its own answer after the commit; a piece of work that is refused takes no other with it. The
-//! first fault of disk or file ends all writing: every later call answers with it, and nothing touches the file again. Never checkpoints while somebody waits, if it can be
-//! helped. Start at [`Writer::call`].
+//! first fault of disk or file ends all writing: every later call answers with it, and nothing touches the file again. A disk without room is no such fault: what was asked is
+//! undone and told as full, and may be asked again. Never checkpoints while somebody waits, if it can be helped. Start at [`Writer::call`].
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use crate::fault::{Fault, Refusal, store_error};
+use crate::reserve;
 use crate::work::{Memory, Work};
 
 /// How long a caller waits for its answer. Longer than the wait for another process, so that busy is told as busy.
@@ -25,6 +26,9 @@ const GROUP_MOST: usize = 256;
 
 /// Silence after which the log is folded into the database.
 const QUIET: Duration = Duration::from_millis(250);
+
+/// How long a log that could not be folded in for want of room is left alone.
+const NO_ROOM: Duration = Duration::from_secs(5);
 
 /// Pages in the log from which it is folded in when it is quiet, and from which it is folded in at once.
 const LOG_PAGES: [i64; 2] = [256, 4_000];
@@ -50,7 +54,7 @@ impl Writer {
     pub(crate) fn start(conn: Connection, path: &Path, memory: Memory) -> Result<Writer, StoreError> {
         let (sender, inbox) = channel();
         let fault = Arc::new(OnceLock::new());
-        let desk = Desk { conn: Some(conn), path: path.to_owned(), fault: Arc::clone(&fault), memory };
+        let desk = Desk { conn: Some(conn), path: path.to_owned(), fault: Arc::clone(&fault), memory, full: None };
         let thread = std::thread::Builder::new()
             .name("kobe-writer".into())
             .spawn(move || desk.serve(&inbox))
@@ -112,10 +116,13 @@ struct Desk {
     path: PathBuf,
     fault: Arc<OnceLock<Fault>>,
     memory: Memory,
+    /// When there was last no room, until there is again.
+    full: Option<Instant>,
 }
 
 impl Desk {
     fn serve(mut self, inbox: &Receiver<Job>) {
+        self.reserve();
         let mut folded = true;
         loop {
             let first = if folded {
@@ -154,7 +161,24 @@ impl Desk {
         jobs.retain(|job| job.until > now);
         let answers = match (&self.conn, self.fault.get()) {
             (Some(conn), None) => {
-                let answers = group(conn, &jobs, &mut self.memory, &self.path);
+                let mut answers = group(conn, &jobs, &mut self.memory, &self.path);
+                if is_full(&answers) {
+                    // A log that is folded in begins anew in the room it has.
+                    let folded = fold(conn);
+                    if folded.is_ok() && unfolded(conn).is_ok_and(|pages| pages == 0) {
+                        answers = group(conn, &jobs, &mut self.memory, &self.path);
+                    } else if let Err(error) = folded
+                        && Fault::of(&store_error(&self.path, &error)).is_some()
+                    {
+                        answers = all(&jobs, &store_error(&self.path, &error));
+                    }
+                }
+                let full = is_full(&answers);
+                if !full && self.full.take().is_some() {
+                    self.reserve();
+                } else if full {
+                    self.full = Some(Instant::now());
+                }
                 let fault = answers.iter().find_map(|a| match a {
                     Err(Refusal::Store(error)) => Fault::of(error),
                     _ => None,
@@ -192,15 +216,26 @@ impl Desk {
         }
     }
 
-    /// Folds the log into the database if it has so many pages.
+    /// Folds the log into the database if it has so many pages. Where there is no room for that, the log keeps them for now.
     fn fold_log(&mut self, pages: i64) {
         let Some(conn) = &self.conn else { return };
+        if self.full.is_some_and(|at| at.elapsed() < NO_ROOM) {
+            return;
+        }
         let result = unfolded(conn).and_then(|waiting| if waiting >= pages { fold(conn) } else { Ok(()) });
-        if let Err(error) = result
-            && let Some(fault) = Fault::of(&store_error(&self.path, &error))
-        {
+        let Err(error) = result else { return };
+        let error = store_error(&self.path, &error);
+        if matches!(error, StoreError::Full(_)) {
+            self.full = Some(Instant::now());
+        } else if let Some(fault) = Fault::of(&error) {
             let _ = self.fault.set(fault);
             self.give_up();
+        }
+    }
+
+    fn reserve(&self) {
+        if let Some(state) = self.path.parent() {
+            reserve::take(state);
         }
     }
 }
@@ -224,10 +259,22 @@ fn group(conn: &Connection, jobs: &[Job], memory: &mut Memory, path: &Path) -> V
     if Fault::of(&error).is_none() && !conn.is_autocommit() {
         let _ = word(conn, "ROLLBACK");
     }
-    let text = error.to_string();
-    let mut first = Some(error);
-    let again = |text: &str| StoreError::Busy(text.to_owned());
-    jobs.iter().map(|_| Err(Refusal::Store(first.take().unwrap_or_else(|| again(&text))))).collect()
+    all(jobs, &error)
+}
+
+/// Gives every job of a group the same answer.
+fn all(jobs: &[Job], error: &StoreError) -> Vec<Result<(), Refusal>> {
+    let again = || match error {
+        StoreError::Full(text) => StoreError::Full(text.clone()),
+        StoreError::Busy(text) => StoreError::Busy(text.clone()),
+        other => Fault::of(other).map_or_else(|| StoreError::Busy(other.to_string()), |fault| fault.error()),
+    };
+    jobs.iter().map(|_| Err(Refusal::Store(again()))).collect()
+}
+
+/// Tells whether a group was not stored for want of room.
+fn is_full(answers: &[Result<(), Refusal>]) -> bool {
+    answers.iter().any(|answer| matches!(answer, Err(Refusal::Store(StoreError::Full(_)))))
 }
 
 fn perform_all(
@@ -250,10 +297,14 @@ fn perform_all(
         let answer = job.work.perform(conn, memory, path);
         if let Err(refusal) = &answer {
             memory.forget();
-            if let Refusal::Store(error) = refusal
-                && let Some(fault) = Fault::of(error)
-            {
-                return Err(fault.error());
+            if let Refusal::Store(error) = refusal {
+                if let Some(fault) = Fault::of(error) {
+                    return Err(fault.error());
+                }
+                // The transaction may be undone already, with all that the others had written.
+                if let StoreError::Full(text) = error {
+                    return Err(StoreError::Full(text.clone()));
+                }
             }
             if shared {
                 word(conn, "ROLLBACK TO piece").map_err(on)?;

@@ -64,12 +64,12 @@ fn the_state_is_for_its_owner_alone() {
     let store = store(&state);
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!(mode(&state), 0o700, "the directory");
-    for file in ["kobe.db", "kobe.db-wal", "kobe.db-shm", "kobe.lock"] {
+    for file in ["kobe.db", "kobe.db-wal", "kobe.db-shm", "kobe.lock", "kobe.reserve"] {
         assert_eq!(mode(&state.join(file)), 0o600, "{file}");
     }
     drop(store);
     let left: Vec<_> = fs::read_dir(&state).expect("a directory").map(|e| e.expect("an entry").file_name()).collect();
-    assert_eq!(left.len(), 2, "closing leaves the database and the lock: {left:?}");
+    assert_eq!(left.len(), 3, "closing leaves the database, the lock and the reserve: {left:?}");
 }
 
 #[test]

@@ -155,8 +155,31 @@ fn a_full_disk_is_told_as_full_and_stores_nothing_of_the_group() {
     let full = writer.call(put("b")).expect_err("there is none for two").into_store();
     assert!(matches!(&full, StoreError::Full(text) if text.contains("make room")), "{full}");
     assert!(matches!(writer.call(put("c")).map_err(Refusal::into_store), Err(StoreError::Full(_))));
+    assert!(writer.whole().is_ok(), "it is no fault of the device");
+    let room = |conn: &Connection| conn.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(()));
+    writer.call(Work::Probe(room)).unwrap_or_else(|e| panic!("{e:?}"));
+    writer.call(put("b")).unwrap_or_else(|e| panic!("there is room again: {e:?}"));
     drop(writer);
-    assert_eq!(names(&prepared(dir.path())), ["a"]);
+    assert_eq!(names(&prepared(dir.path())), ["a", "b"]);
+}
+
+#[test]
+fn a_group_for_which_there_is_no_room_is_told_so_to_each_of_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let conn = prepared(dir.path());
+    let pages: i64 = conn.query_row("PRAGMA page_count", [], |r| r.get(0)).expect("a number");
+    conn.query_row(&format!("PRAGMA max_page_count = {}", pages + 4), [], |_| Ok(())).expect("a limit");
+    let (answer, _answered) = sync_channel(8);
+    let jobs: Vec<Job> = [put("a"), refused(), put("b"), plain_run()]
+        .map(|work| Job { work, until: Instant::now() + DEADLINE, answer: answer.clone() })
+        .into();
+    let answers = group(&conn, &jobs, &mut memory(), Path::new("kobe.db"));
+    assert_eq!(answers.len(), 4);
+    for answer in answers {
+        assert!(matches!(answer, Err(Refusal::Store(StoreError::Full(_)))), "{answer:?}");
+    }
+    assert!(conn.is_autocommit(), "the transaction is over");
+    assert_eq!(names(&conn), [] as [String; 0], "also what there was room for");
 }
 
 #[test]
@@ -201,7 +224,7 @@ fn a_long_log_is_folded_in_and_a_short_one_waits() {
     let path = fault::database_path(dir.path());
     let conn = prepared(dir.path());
     let fault = Arc::new(OnceLock::new());
-    let mut desk = Desk { conn: Some(conn), path, fault, memory: memory() };
+    let mut desk = Desk { conn: Some(conn), path, fault, memory: memory(), full: None };
     let (answer, _answered) = sync_channel(256);
     for i in 0..100 {
         let job = Job { work: put(&format!("{i}")), until: Instant::now() + DEADLINE, answer: answer.clone() };
