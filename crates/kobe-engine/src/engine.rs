@@ -3,6 +3,12 @@
 //! One turn: wait for a message or the next instant; step the machine; store its changes; perform its effects; show the state. On any storage error the engine stops
 //! without another word to the disk: what was stored is true, and start-up is recovery.
 
+mod keep;
+mod lateness;
+mod reload;
+mod show;
+mod wishes;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,19 +18,22 @@ use jiff::{SignedDuration, Timestamp};
 use kobe_calendar::Market;
 use kobe_plan::judge::Standing;
 use kobe_plan::scheduler::Settings;
-use kobe_plan::{Change, Desk, Input, Lane, Outcome, Run, RunId, Scheduler, Start, State, TaskIx, Turn};
+use kobe_plan::{Alert, Desk, Input, Outcome, RunId, Scheduler, Start, TaskIx, Turn};
 
 use crate::clock::Clock;
 use crate::handler::{Attempt, Handler, Stop, StopCause};
+use crate::journal::Why;
 use crate::pool::Pool;
-use crate::ports::{Batch, Pulse, Store, StoreError};
-use crate::vitals::{LaneLoad, LastError, Upcoming, Vitals, VitalsBoard};
+use crate::ports::{Pulse, Store, StoreError};
+use crate::vitals::{Vitals, VitalsBoard};
+use crate::watch::Pong;
+use keep::Keeper;
+use lateness::Lateness;
+pub use reload::{NewDesk, Reloaded};
+use wishes::WISHES_EVERY;
 
 /// The loop turns at least this often, so that its pulse tells that it lives.
 const TURN_AT_LEAST: Duration = Duration::from_secs(60);
-
-/// How often the table of wishes is looked at.
-const WISHES_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
 /// How long runs may go on after a stop was asked for.
 const DRAIN: SignedDuration = SignedDuration::from_secs(30);
@@ -36,6 +45,8 @@ const AFTER_TOLD: SignedDuration = SignedDuration::from_secs(10);
 enum Message {
     Ended { run: RunId, attempt: u32, outcome: Outcome },
     Shutdown { at_once: bool },
+    Ping(Sender<Pong>),
+    Reload(Box<reload::Asked>),
 }
 
 /// Talks to a running engine from other threads.
@@ -47,6 +58,13 @@ impl EngineHandle {
     pub fn shutdown(&self, at_once: bool) {
         // An engine that is gone needs no stopping.
         let _ = self.0.send(Message::Shutdown { at_once });
+    }
+
+    /// Asks the planning loop for a sign of life, and waits for it at most so long. Nothing, when there is none.
+    pub fn ping(&self, at_most: Duration) -> Option<Pong> {
+        let (answer, heard) = channel();
+        self.0.send(Message::Ping(answer)).ok()?;
+        heard.recv_timeout(at_most).ok()
     }
 }
 
@@ -60,7 +78,14 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Where signs of life go.
     pub pulse: Box<dyn Pulse>,
+    /// Who is told what does not come of a turn: a full disk, for one, at which nothing can be stored.
+    pub alarm: Alarm,
+    /// Name and version of this build.
+    pub build: String,
 }
+
+/// Tells an alert that comes of no turn. Must not wait for the planning loop or the store.
+pub type Alarm = Arc<dyn Fn(Alert) + Send + Sync>;
 
 /// How an engine ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +121,10 @@ pub struct Engine {
     vitals: Vitals,
     board: VitalsBoard,
     wishes_at: Timestamp,
+    keeper: Keeper,
+    lateness: Lateness,
+    /// Messages that came while the store could not take anything.
+    kept_back: std::collections::VecDeque<Message>,
 }
 
 impl Engine {
@@ -113,13 +142,15 @@ impl Engine {
         let mut recovered = ports.store.recover()?;
         let now = ports.clock.now();
         recovered.taken = ports.store.slots_after(now)?;
-        let scheduler = Scheduler::recover(Arc::clone(&desk), market, settings, standing, recovered, now);
+        let mut scheduler = Scheduler::recover(Arc::clone(&desk), market, settings, standing, recovered, now);
+        // What recovery settled is stored first; the journal begins with the machine after it.
+        let settled = scheduler.take_changes();
         let workers = desk.lanes.iter().map(|l| l.workers).sum::<usize>().min(8);
         let pool = Pool::warm(workers).map_err(EngineError::Thread)?;
         let (outbox, inbox) = channel();
         let vitals = Vitals::new(now, &desk.hash);
         let board = VitalsBoard::new(vitals.clone());
-        Ok(Engine {
+        let mut engine = Engine {
             scheduler,
             desk,
             ports,
@@ -130,7 +161,13 @@ impl Engine {
             vitals,
             board,
             wishes_at: now,
-        })
+            keeper: Keeper::new(),
+            lateness: Lateness::new(),
+            kept_back: Default::default(),
+        };
+        engine.begin_segment(now, Why::Start);
+        engine.commit(now, &settled)?;
+        Ok(engine)
     }
 
     /// Returns a handle for other threads.
@@ -165,7 +202,7 @@ impl Engine {
         let inputs = self.take_wishes(now)?;
         self.turn(now, inputs)?;
         while !self.running.is_empty() {
-            match self.inbox.recv().expect("the engine holds a sender itself") {
+            match self.next_message() {
                 Message::Shutdown { at_once } => return self.drain(at_once),
                 message => {
                     let inputs = self.receive(message).into_iter().collect();
@@ -210,8 +247,10 @@ impl Engine {
         let mut inputs = Vec::new();
         let mut shutdown = None;
         // Without a message in time there is none: the engine holds a sender itself, so the inbox never closes.
-        let mut first = self.inbox.recv_timeout(at_most).ok();
-        while let Some(message) = first.take().or_else(|| self.inbox.try_recv().ok()) {
+        let mut first = self.kept_back.pop_front().or_else(|| self.inbox.recv_timeout(at_most).ok());
+        while let Some(message) =
+            first.take().or_else(|| self.kept_back.pop_front()).or_else(|| self.inbox.try_recv().ok())
+        {
             if let Message::Shutdown { at_once } = message {
                 shutdown = Some(shutdown.unwrap_or(false) | at_once);
             } else {
@@ -225,41 +264,59 @@ impl Engine {
         Ok((inputs, shutdown))
     }
 
-    fn take_wishes(&mut self, now: Timestamp) -> Result<Vec<Input>, EngineError> {
-        self.wishes_at = now + WISHES_EVERY;
-        let wishes = self.ports.store.wishes()?;
-        let mut inputs = Vec::new();
-        let mut refused = Vec::new();
-        for wish in wishes {
-            match self.desk.find(&wish.task) {
-                Some(task) => inputs.push(Input::RunNow { id: wish.id, task }),
-                None => refused.push(Change::WishDone { id: wish.id, note: "the desk has no such task".into() }),
-            }
-        }
-        if !refused.is_empty() {
-            self.ports.store.commit(&Batch { desk: &self.desk, at: now, changes: &refused })?;
-        }
-        Ok(inputs)
-    }
-
     fn receive(&mut self, message: Message) -> Option<Input> {
         match message {
             Message::Ended { run, attempt, outcome } => {
                 self.running.remove(&run);
                 Some(Input::Ended { run, attempt, outcome })
             }
+            Message::Ping(answer) => {
+                self.answer_ping(&answer);
+                None
+            }
+            Message::Reload(asked) => {
+                self.reload(*asked);
+                None
+            }
             Message::Shutdown { .. } => None,
         }
     }
 
+    fn next_message(&mut self) -> Message {
+        self.kept_back.pop_front().unwrap_or_else(|| self.inbox.recv().expect("the engine holds a sender itself"))
+    }
+
+    fn answer_ping(&self, answer: &Sender<Pong>) {
+        let pong = Pong {
+            at: self.ports.clock.now(),
+            startable: self.scheduler.startable(),
+            last_start: self.lateness.last_start(),
+            start_lag_p99: self.lateness.p99(),
+            fired_twice: self.lateness.fired_twice(),
+            disk_full: self.vitals.disk_full.is_some(),
+        };
+        // Whoever asked may have stopped waiting.
+        let _ = answer.send(pong);
+    }
+
     /// One turn: step, store, perform, show.
     fn turn(&mut self, now: Timestamp, inputs: Vec<Input>) -> Result<Option<Timestamp>, EngineError> {
-        let Turn { changes, starts, stops, wake, stale } = self.scheduler.step(now, inputs);
-        if !changes.is_empty() {
-            self.ports.store.commit(&Batch { desk: &self.desk, at: now, changes: &changes })?;
+        let day = self.scheduler.market().date_of(now);
+        if self.keeper.day() != Some(day) {
+            self.begin_segment(now, Why::Day);
         }
+        let body = crate::journal::write_inputs(&self.desk, &inputs);
+        let turn = self.scheduler.step(now, inputs);
+        self.keeper.note(now, body, crate::journal::digest(&self.desk, &turn));
+        let Turn { changes, starts, stops, mut wake, stale } = turn;
+        let waited = !self.commit(now, &changes)?.is_zero();
         for start in &starts {
-            self.begin(start)?;
+            if waited && self.is_too_late(start) {
+                self.give_back(start);
+                wake = Some(now);
+            } else {
+                self.begin(start)?;
+            }
         }
         for run in stops {
             if let Some(stop) = self.running.get(&run) {
@@ -275,11 +332,13 @@ impl Engine {
         let stop = Stop::default();
         self.running.insert(start.run, stop.clone());
         let now = self.ports.clock.now();
+        self.lateness.started(start, now);
         if !start.catchup && start.attempt == 1 {
             let late = now.duration_since(start.due).as_micros().clamp(0, i128::from(u32::MAX)) as u64;
             self.vitals.starts += 1;
             self.vitals.lateness_sum_us += late;
             self.vitals.lateness_max_us = self.vitals.lateness_max_us.max(late);
+            self.lateness.note(late);
         }
         let attempt = Attempt {
             run: start.run,
@@ -301,6 +360,13 @@ impl Engine {
 
     /// Starts nothing more, lets what runs end, then tells it to stop. Told again, it does not wait.
     fn drain(&mut self, at_once: bool) -> Result<Stopped, EngineError> {
+        let stopped = self.drain_runs(at_once)?;
+        // The last turns changed nothing; the journal of the day ends with them all the same.
+        self.commit_all(self.ports.clock.now(), &[])?;
+        Ok(stopped)
+    }
+
+    fn drain_runs(&mut self, at_once: bool) -> Result<Stopped, EngineError> {
         self.vitals.ready = false;
         self.turn(self.ports.clock.now(), vec![Input::Drain])?;
         let at_once = at_once || self.runs_end_within(DRAIN)?;
@@ -318,13 +384,15 @@ impl Engine {
         let until = self.ports.clock.now() + grace;
         while !self.running.is_empty() {
             let left = Duration::try_from(until.duration_since(self.ports.clock.now())).unwrap_or(Duration::ZERO);
-            match self.inbox.recv_timeout(left) {
-                Ok(Message::Shutdown { at_once: true }) => return Ok(true),
-                Ok(message) => {
-                    let inputs = self.receive(message).into_iter().collect();
-                    self.turn(self.ports.clock.now(), inputs)?;
+            match self.kept_back.pop_front().or_else(|| self.inbox.recv_timeout(left).ok()) {
+                Some(Message::Shutdown { at_once: true }) => return Ok(true),
+                Some(message) => {
+                    let inputs: Vec<Input> = self.receive(message).into_iter().collect();
+                    if !inputs.is_empty() {
+                        self.turn(self.ports.clock.now(), inputs)?;
+                    }
                 }
-                Err(_) => return Ok(false),
+                None => return Ok(false),
             }
         }
         Ok(false)
@@ -332,33 +400,6 @@ impl Engine {
 
     fn tell_all(&self, cause: StopCause) {
         self.running.values().for_each(|stop| stop.tell(cause));
-    }
-
-    fn show(&mut self, changes: &[Change], last: Option<&Start>) {
-        let now = self.ports.clock.now();
-        let vitals = &mut self.vitals;
-        vitals.cycles += 1;
-        vitals.beat_at = now;
-        if let Some(start) = last {
-            vitals.last_task.clone_from(&self.desk.task(start.task).name);
-        }
-        for change in changes {
-            let Change::Run(run) = change else { continue };
-            note_end(vitals, &self.desk, run, now);
-        }
-        vitals.lanes.clear();
-        for lane in Lane::ALL {
-            let ((waiting, running), spec) = (self.scheduler.load(*lane), self.desk.lane(*lane));
-            vitals.lanes.push(LaneLoad { lane: *lane, waiting, running, workers: spec.workers, limit: spec.queue });
-        }
-        let hour = now + SignedDuration::from_hours(1);
-        vitals.upcoming.clear();
-        vitals.upcoming.extend(
-            self.scheduler.upcoming().take(5).map(|(at, ix)| Upcoming { at, task: self.desk.task(ix).name.clone() }),
-        );
-        vitals.due_next_hour = self.scheduler.upcoming().take_while(|(at, _)| *at <= hour).take(10_000).count();
-        self.board.write(vitals);
-        self.ports.pulse.beat(vitals);
     }
 }
 
@@ -378,29 +419,5 @@ impl Drop for EndMessage {
             .unwrap_or_else(|| Outcome::Error("the function panicked; this is a fault of Kobe".into()));
         // Without an engine there is nobody left to tell.
         let _ = self.outbox.send(Message::Ended { run: self.run, attempt: self.attempt, outcome });
-    }
-}
-
-fn note_end(vitals: &mut Vitals, desk: &Desk, run: &Run, now: Timestamp) {
-    let failed_attempt = matches!(run.outcome, Some(Outcome::Error(_) | Outcome::TimedOut | Outcome::Lost))
-        && run.state != State::Running;
-    if failed_attempt {
-        let outcome = run.outcome.as_ref().expect("matched above");
-        let said = if outcome.note().is_empty() { outcome.word() } else { outcome.note() };
-        let error = LastError {
-            at: now,
-            task: desk.task(run.task).name.clone(),
-            slot: run.slot.to_string(),
-            attempt: run.attempt,
-            error: said.to_owned(),
-        };
-        vitals.remember(error);
-    }
-    if run.state.is_terminal() {
-        let end = match run.state {
-            State::Skipped => run.reason.map_or("skipped", |r| r.word()),
-            state => state.word(),
-        };
-        *vitals.ends.entry(end.to_owned()).or_default() += run.covers;
     }
 }

@@ -8,15 +8,20 @@
 pub mod clock;
 mod engine;
 mod handler;
+pub mod journal;
 mod pool;
 mod ports;
 pub mod simulate;
 mod trace;
 mod vitals;
+pub mod watch;
+mod watchdog;
 
 pub use clock::{Clock, SystemClock, VirtualClock};
-pub use engine::{Engine, EngineError, EngineHandle, Ports, Stopped};
+pub use engine::{Alarm, Engine, EngineError, EngineHandle, NewDesk, Ports, Reloaded, Stopped};
 pub use handler::{Attempt, Handler, Stop, StopCause};
 pub use ports::{Batch, Channel, Delivery, JournalRow, Outbox, Pulse, Store, StoreError, Unsent};
 pub use trace::Trace;
 pub use vitals::{LaneLoad, LastError, Upcoming, Vitals, VitalsBoard};
+pub use watch::Pong;
+pub use watchdog::{Eyes, Standing, Watchdog};

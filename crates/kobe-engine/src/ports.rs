@@ -1,5 +1,7 @@
 //! Ports: what the engine needs from outside.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use kobe_plan::scheduler::Recovered;
 use kobe_plan::{Alert, Change, Desk, Slot, Wish};
@@ -151,8 +153,13 @@ pub enum StoreError {
 pub trait Pulse: Send {
     /// Shows the state after a turn.
     fn beat(&mut self, vitals: &Vitals);
+
+    /// Learns that another desk is in force.
+    fn reloaded(&mut self, desk: &Arc<Desk>);
 }
 
 impl Pulse for () {
     fn beat(&mut self, _: &Vitals) {}
+
+    fn reloaded(&mut self, _: &Arc<Desk>) {}
 }

@@ -48,7 +48,7 @@ impl Simulation<'_> {
             self.clock.set(now);
             let turn = self.scheduler.step(now, inputs.drain(..));
             if !turn.changes.is_empty() {
-                self.store.commit(&Batch { desk: &desk, at: now, changes: &turn.changes })?;
+                self.store.commit(&Batch { desk: &desk, at: now, changes: &turn.changes, journal: &[] })?;
                 observer.turn(now, &turn);
             }
             for start in &turn.starts {

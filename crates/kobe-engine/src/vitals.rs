@@ -59,6 +59,8 @@ pub struct Vitals {
     pub cycles: u64,
     /// Starts and ends are being accepted.
     pub ready: bool,
+    /// Since when the disk is full and nothing can be stored.
+    pub disk_full: Option<Timestamp>,
     /// The task that was started last.
     pub last_task: String,
     /// Identity of the configuration.
@@ -91,6 +93,7 @@ impl Vitals {
             beat_at: at,
             cycles: 0,
             ready: false,
+            disk_full: None,
             last_task: String::new(),
             config: config.to_owned(),
             lanes: Vec::new(),

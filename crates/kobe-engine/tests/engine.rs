@@ -1,24 +1,37 @@
 //! The live engine: nothing acts before its change is stored, and whatever a handler does, its end is told.
 
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kobe_calendar::Market;
+use kobe_engine::journal::replay;
 use kobe_engine::{
-    Attempt, Batch, Clock, Engine, EngineError, Handler, Ports, Stop, StopCause, Stopped, Store, StoreError,
-    SystemClock, VirtualClock, Wish,
+    Attempt, Batch, Clock, Engine, EngineError, Handler, JournalRow, NewDesk, Ports, Reloaded, Stop, StopCause,
+    Stopped, Store, StoreError, SystemClock, VirtualClock,
 };
 use kobe_plan::scheduler::{Recovered, Settings};
-use kobe_plan::{Catalog, Change, Desk, Outcome, Run, SourceFile, State};
+use kobe_plan::{Alert, AlertKind, Catalog, Change, Desk, Outcome, Run, SourceFile, State, Verb, Wish};
 
 type Log = Arc<Mutex<Vec<String>>>;
 
+/// What the disk does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Disk {
+    #[default]
+    Sound,
+    Full,
+    Broken,
+}
+
+#[derive(Clone, Default)]
 struct Rows {
     log: Log,
-    wishes: Vec<Wish>,
-    full_after: usize,
+    wishes: Arc<Mutex<Vec<Wish>>>,
+    disk: Arc<Mutex<Disk>>,
     last: Arc<Mutex<Vec<Run>>>,
+    journal: Arc<Mutex<Vec<JournalRow>>>,
 }
 
 impl Store for Rows {
@@ -31,10 +44,12 @@ impl Store for Rows {
     }
 
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
-        if self.full_after == 0 {
-            return Err(StoreError::Full("no space left on device".into()));
+        match *self.disk.lock().unwrap() {
+            Disk::Sound => {}
+            Disk::Full => return Err(StoreError::Full("no space left on device".into())),
+            Disk::Broken => return Err(StoreError::Io("the device failed".into())),
         }
-        self.full_after -= 1;
+        self.journal.lock().unwrap().extend_from_slice(batch.journal);
         for change in batch.changes {
             if let Change::Run(run) = change {
                 self.log.lock().unwrap().push(format!("stored {}", run.state));
@@ -45,7 +60,7 @@ impl Store for Rows {
     }
 
     fn wishes(&mut self) -> Result<Vec<Wish>, StoreError> {
-        Ok(std::mem::take(&mut self.wishes))
+        Ok(std::mem::take(&mut self.wishes.lock().unwrap()))
     }
 }
 
@@ -57,29 +72,48 @@ impl<F: Fn(&Attempt, &Stop) -> Outcome + Send + Sync> Handler for Does<F> {
     }
 }
 
-fn desk() -> Arc<Desk> {
-    let text = "[[group]]\nname = \"g\"\n[[group.task]]\nname = \"work\"\ncommand = [\"work\"]\nonce = \"2049-12-01T10:00\"\nretries = 0\n";
-    let files = [SourceFile { name: "t.toml".into(), text: text.into() }];
+fn parse(text: &str) -> Arc<Desk> {
+    let files = [SourceFile { name: "t.toml".into(), text: format!("[[group]]\nname = \"g\"\n{text}") }];
     Arc::new(Desk::parse(&files, &Catalog::new()).unwrap_or_else(|p| panic!("{}", p[0])))
 }
 
+const WORK: &str = "[[group.task]]\nname = \"work\"\ncommand = [\"work\"]\nonce = \"2049-12-01T10:00\"\nretries = 0\n";
+
 struct Fixture {
-    log: Log,
-    runs: Arc<Mutex<Vec<Run>>>,
+    rows: Rows,
+    alarms: Receiver<Alert>,
 }
 
 fn engine(
     handler: impl Fn(&Attempt, &Stop) -> Outcome + Send + Sync + 'static,
-    full_after: usize,
     clock: Arc<dyn Clock>,
 ) -> (Engine, Fixture) {
-    let (log, runs): (Log, _) = (Arc::default(), Arc::default());
-    let wishes = vec![Wish { id: 7, task: "work".into(), reason: "a test".into() }];
-    let store = Rows { log: Arc::clone(&log), wishes, full_after, last: Arc::clone(&runs) };
-    let ports = Ports { store: Box::new(store), handler: Arc::new(Does(handler)), clock, pulse: Box::new(()) };
+    let rows = Rows::default();
+    rows.wishes.lock().unwrap().push(wish("work"));
+    let (alarm, alarms) = channel();
+    let alarm: Mutex<Sender<Alert>> = Mutex::new(alarm);
+    let ports = Ports {
+        store: Box::new(rows.clone()),
+        handler: Arc::new(Does(handler)),
+        clock,
+        pulse: Box::new(()),
+        alarm: Arc::new(move |alert| alarm.lock().unwrap().send(alert).expect("the test hears")),
+        build: "a test".into(),
+    };
     let market = Arc::new(Market::bundled().expect("bundled rules are sound"));
-    let engine = Engine::new(desk(), market, Settings::LIVE, &mut |_| None, ports).expect("it recovers");
-    (engine, Fixture { log, runs })
+    let engine = Engine::new(parse(WORK), market, Settings::LIVE, &mut |_| None, ports).expect("it recovers");
+    (engine, Fixture { rows, alarms })
+}
+
+fn wish(task: &str) -> Wish {
+    Wish {
+        id: 7,
+        verb: Verb::Run,
+        name: task.into(),
+        reason: "a test".into(),
+        operator: "anna".into(),
+        asked_at: Timestamp::UNIX_EPOCH,
+    }
 }
 
 fn virtual_clock() -> Arc<dyn Clock> {
@@ -99,10 +133,9 @@ fn nothing_acts_before_its_change_is_stored() {
                 inner.lock().unwrap().extend(stored);
                 Outcome::Ok("done".into())
             },
-            usize::MAX,
             virtual_clock(),
         );
-        *log.lock().unwrap() = Some(Arc::clone(&fixture.log));
+        *log.lock().unwrap() = Some(Arc::clone(&fixture.rows.log));
         (engine, fixture)
     };
     engine.run_once().expect("one cycle");
@@ -111,7 +144,7 @@ fn nothing_acts_before_its_change_is_stored() {
         ["stored pending", "stored running"],
         "what the handler found stored when it began"
     );
-    assert_eq!(*fixture.log.lock().unwrap(), ["stored pending", "stored running", "stored completed"]);
+    assert_eq!(*fixture.rows.log.lock().unwrap(), ["stored pending", "stored running", "stored completed"]);
 }
 
 #[test]
@@ -122,17 +155,18 @@ fn a_store_that_fails_stops_the_engine_before_anything_acts() {
         *count.lock().unwrap() += 1;
         Outcome::Ok("".into())
     };
-    let (mut engine, _) = engine(work, 0, virtual_clock());
-    assert!(matches!(engine.run_once(), Err(EngineError::Store(StoreError::Full(_)))));
+    let (mut engine, fixture) = engine(work, virtual_clock());
+    *fixture.rows.disk.lock().unwrap() = Disk::Broken;
+    assert!(matches!(engine.run_once(), Err(EngineError::Store(StoreError::Io(_)))));
     assert_eq!(*ran.lock().unwrap(), 0);
 }
 
 #[test]
 fn a_handler_that_panics_has_failed_and_the_engine_goes_on() {
-    let (mut engine, fixture) = engine(|_, _| panic!("a fault"), usize::MAX, virtual_clock());
+    let (mut engine, fixture) = engine(|_, _| panic!("a fault"), virtual_clock());
     engine.run_once().expect("one cycle");
     let vitals = engine.board().read();
-    let last = fixture.runs.lock().unwrap().last().expect("a row").clone();
+    let last = fixture.rows.last.lock().unwrap().last().expect("a row").clone();
     assert_eq!(last.state, State::Failed);
     assert!(matches!(last.outcome, Some(Outcome::Error(ref note)) if note.contains("panicked")));
     assert_eq!(vitals.last_errors.back().map(|e| e.task.as_str()), Some("work"));
@@ -153,7 +187,6 @@ fn told_to_stop_at_once_it_tells_what_runs_and_leaves_nothing_running() {
                 }
             }
         },
-        usize::MAX,
         Arc::new(SystemClock),
     );
     let handle = engine.handle();
@@ -161,15 +194,132 @@ fn told_to_stop_at_once_it_tells_what_runs_and_leaves_nothing_running() {
     has_begun.recv().expect("the wish starts the run");
     handle.shutdown(true);
     assert_eq!(running.join().expect("no panic").expect("no storage error"), Stopped::AtOnce);
-    let last = fixture.runs.lock().unwrap().last().expect("a row").clone();
+    let last = fixture.rows.last.lock().unwrap().last().expect("a row").clone();
     assert_eq!((last.state, last.outcome), (State::Failed, Some(Outcome::Interrupted)));
 }
 
 #[test]
 fn told_to_stop_when_idle_it_stops_clean() {
-    let (mut engine, _) = engine(|_, _| Outcome::Ok("".into()), usize::MAX, Arc::new(SystemClock));
+    let (mut engine, _) = engine(|_, _| Outcome::Ok("".into()), Arc::new(SystemClock));
     let handle = engine.handle();
     let running = std::thread::spawn(move || engine.run());
     handle.shutdown(false);
     assert_eq!(running.join().expect("no panic").expect("no storage error"), Stopped::Clean);
+}
+
+#[test]
+fn a_full_disk_is_waited_out_and_nothing_acts_before_there_is_room() {
+    let (began, has_begun) = channel();
+    let began: Mutex<Sender<()>> = Mutex::new(began);
+    let work = move |_: &Attempt, _: &Stop| {
+        began.lock().unwrap().send(()).expect("the test waits");
+        Outcome::Ok("".into())
+    };
+    let (mut engine, fixture) = engine(work, Arc::new(SystemClock));
+    *fixture.rows.disk.lock().unwrap() = Disk::Full;
+    let (handle, board) = (engine.handle(), engine.board());
+    let running = std::thread::spawn(move || engine.run());
+    let told = fixture.alarms.recv().expect("the full disk is told");
+    assert_eq!((told.kind, told.recovery), (AlertKind::DiskFull, false));
+    let pong = handle.ping(Duration::from_secs(60)).expect("the loop answers while it waits");
+    assert!(pong.disk_full && has_begun.try_recv().is_err(), "nothing has acted");
+    assert!(board.read().disk_full.is_some(), "and everybody can see why");
+    *fixture.rows.disk.lock().unwrap() = Disk::Sound;
+    has_begun.recv().expect("with room it goes on, without a restart");
+    let told = fixture.alarms.recv().expect("that is told too");
+    assert_eq!((told.kind, told.recovery), (AlertKind::DiskFull, true));
+    handle.shutdown(false);
+    assert_eq!(running.join().expect("no panic").expect("no storage error"), Stopped::Clean);
+    assert_eq!(fixture.rows.last.lock().unwrap().last().map(|r| r.state), Some(State::Completed), "nothing was lost");
+}
+
+#[test]
+fn an_engine_that_is_told_to_stop_on_a_full_disk_says_so() {
+    let (mut engine, fixture) = engine(|_, _| Outcome::Ok("".into()), Arc::new(SystemClock));
+    *fixture.rows.disk.lock().unwrap() = Disk::Full;
+    let handle = engine.handle();
+    let running = std::thread::spawn(move || engine.run());
+    fixture.alarms.recv().expect("the full disk is told");
+    handle.shutdown(false);
+    let ended = running.join().expect("no panic");
+    assert!(matches!(ended, Err(EngineError::Store(StoreError::Full(_)))), "{ended:?}");
+}
+
+#[test]
+fn what_went_in_is_journaled_and_lives_again_the_same() {
+    let (mut engine, fixture) = engine(|_, _| Outcome::Error("it broke".into()), virtual_clock());
+    engine.run_once().expect("one cycle");
+    let rows = fixture.rows.journal.lock().unwrap().clone();
+    let market = Arc::new(Market::bundled().expect("bundled rules are sound"));
+    let desks = |hash: &str| Some(parse(WORK)).filter(|desk| desk.hash == hash);
+    let mut ends = Vec::new();
+    let mut see = |_: Timestamp, desk: &Desk, turn: &kobe_plan::Turn| {
+        for change in &turn.changes {
+            if let Change::Run(run) = change
+                && run.state.is_terminal()
+            {
+                ends.push(format!("{} {}", desk.task(run.task).name, run.state));
+            }
+        }
+    };
+    let lived = replay(&rows, &desks, &market, &mut see).expect("it can be lived again");
+    assert_eq!((lived.differs.clone(), lived.segments, lived.inputs), (None, 1, 3), "{lived:?}");
+    assert_eq!(lived.recorded, lived.replayed);
+    assert_eq!(ends, ["work failed"]);
+
+    let mut changed = rows.clone();
+    let turn = changed.iter_mut().find(|r| r.body.contains("error")).expect("the end of the run");
+    turn.body = turn.body.replace("\"error\"", "\"ok\"");
+    let lived = replay(&changed, &desks, &market, &mut |_, _, _| {}).expect("it can be lived again");
+    let differs = lived.differs.expect("another input gives another day");
+    assert!(differs.inputs.contains("it broke"), "the turn is named: {differs:?}");
+    assert_ne!(lived.recorded, lived.replayed);
+
+    let no_beginning = replay(&rows[1..], &desks, &market, &mut |_, _, _| {});
+    assert!(no_beginning.expect_err("a machine is missing").to_string().contains("no beginning"));
+    let no_desk = replay(&rows, &|_| None, &market, &mut |_, _, _| {});
+    assert!(no_desk.expect_err("a desk is missing").to_string().contains("is not known"));
+}
+
+#[test]
+fn another_desk_is_taken_between_two_turns_and_refused_while_it_would_orphan_a_run() {
+    let (began, has_begun) = channel();
+    let began: Mutex<Sender<()>> = Mutex::new(began);
+    let (mut engine, fixture) = engine(
+        move |_, stop| {
+            began.lock().unwrap().send(()).expect("the test waits");
+            stop.wait(Duration::from_secs(60));
+            Outcome::Interrupted
+        },
+        Arc::new(SystemClock),
+    );
+    let (handle, board) = (engine.handle(), engine.board());
+    let running = std::thread::spawn(move || engine.run());
+    has_begun.recv().expect("the wish starts the run");
+    let other = |text: &str| {
+        let desk = parse(text);
+        NewDesk { standing: vec![None; desk.tasks.len()], desk }
+    };
+    let without = other(&WORK.replace("\"work\"", "\"other\""));
+    let refused = handle.reload(without.clone(), Duration::from_secs(60));
+    assert_eq!(
+        refused,
+        Reloaded::Refused("work is running and not in the new desk; wait for the end, or cancel it".into())
+    );
+    assert_ne!(board.read().config, without.desk.hash, "the old desk goes on");
+    let with = other(&format!("{WORK}{}", WORK.replace("\"work\"", "\"other\"")));
+    assert_eq!(handle.reload(with.clone(), Duration::from_secs(60)), Reloaded::InForce);
+    assert_eq!(board.read().config, with.desk.hash);
+    handle.shutdown(true);
+    running.join().expect("no panic").expect("no storage error");
+    let rows = fixture.rows.journal.lock().unwrap();
+    let market = Arc::new(Market::bundled().expect("bundled rules are sound"));
+    let desks = |hash: &str| [parse(WORK), Arc::clone(&with.desk)].into_iter().find(|desk| desk.hash == hash);
+    let lived = replay(&rows, &desks, &market, &mut |_, _, _| {}).expect("it can be lived again");
+    assert_eq!((lived.segments, lived.differs), (2, None), "a reload is a segment of its own");
+    assert_eq!(
+        handle.reload(with, Duration::from_secs(60)),
+        Reloaded::Silent,
+        "an engine that is gone answers nothing"
+    );
 }

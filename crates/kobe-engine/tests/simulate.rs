@@ -5,9 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kobe_calendar::Market;
 use kobe_engine::simulate::{Observer, Simulation, fresh};
-use kobe_engine::{Attempt, Batch, Handler, Stop, Store, StoreError, Trace, VirtualClock, Wish};
+use kobe_engine::{Attempt, Batch, Handler, Stop, Store, StoreError, Trace, VirtualClock};
 use kobe_plan::scheduler::Recovered;
-use kobe_plan::{Catalog, Change, Desk, Outcome, SourceFile, Turn};
+use kobe_plan::{Catalog, Change, Desk, Outcome, SourceFile, Turn, Wish};
 
 const DESK: &str = r#"
 [[group]]

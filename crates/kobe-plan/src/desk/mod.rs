@@ -95,6 +95,8 @@ pub struct Desk {
     pub tasks: Vec<Task>,
     /// SHA-256 of the files, in hexadecimal: the identity of this configuration.
     pub hash: String,
+    /// The files that it was read from, so that whatever ran under it can be understood, and lived again, later.
+    pub files: Arc<[SourceFile]>,
     by_name: BTreeMap<String, TaskIx>,
 }
 

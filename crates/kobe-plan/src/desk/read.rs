@@ -113,6 +113,7 @@ pub(super) fn desk(files: &[SourceFile], catalog: &Catalog) -> Result<Desk, Vec<
         groups: draft.groups,
         tasks: draft.tasks,
         hash: hash.finalize().iter().map(|b| format!("{b:02x}")).collect(),
+        files: files.to_vec().into(),
         by_name: draft.names,
     })
 }

@@ -246,6 +246,24 @@ impl Scheduler {
         &self.desk
     }
 
+    /// Returns how it runs its desk.
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// Returns how many runs wait although nothing keeps them from starting. After a step there are none, unless the machine is wrong: this looks at them by itself.
+    pub fn startable(&self) -> usize {
+        if self.draining {
+            return 0;
+        }
+        let free = |run: &Run| {
+            let task = self.desk.task(run.task);
+            let own = self.tasks[run.task.at()].live.len();
+            own == 1 && self.queues.has_room(task.lane, task.heavy)
+        };
+        self.live.values().filter(|l| l.run.state == State::Pending && !l.held && l.run.retry_at.is_none() && free(&l.run)).count()
+    }
+
     /// Returns the market.
     pub fn market(&self) -> &Arc<Market> {
         self.days.market()

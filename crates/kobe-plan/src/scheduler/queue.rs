@@ -55,7 +55,7 @@ impl Queues {
         self.lanes[lane as usize].waiting.insert(key);
     }
 
-    fn has_room(&self, lane: Lane, heavy: bool) -> bool {
+    pub(super) fn has_room(&self, lane: Lane, heavy: bool) -> bool {
         let queue = &self.lanes[lane as usize];
         self.running < self.total && queue.running < queue.workers && !(heavy && self.heavy_running > 0)
     }

@@ -1,0 +1,348 @@
+//! The journal: everything that went into the machine, so that a day can be lived again.
+//!
+//! Rule: a row is stored in the transaction of what came of it, so whatever is acknowledged can be explained. A segment begins with the machine as it stood (at a start, at
+//! midnight of the desk, after a reload) and goes on turn by turn; each turn carries a digest of what came out. Living a segment again gives the same digests, or names the
+//! first turn that differs. Start at [`replay`].
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use kobe_calendar::Market;
+use kobe_plan::scheduler::{Order, Settings, Snapshot, SnapshotError};
+use kobe_plan::wish::Verb;
+use kobe_plan::{Change, Desk, Input, Lane, Outcome, RunId, Scheduler, Slot, Turn};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::ports::JournalRow;
+
+/// Why a segment begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// The process started.
+    Start,
+    /// A new day of the desk; the machine is the one of the day before.
+    Day,
+    /// Another desk is in force.
+    Reload,
+}
+
+/// The first row of a segment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Begin {
+    /// Why it begins.
+    pub why: Why,
+    /// Name and version of the build that wrote it.
+    pub build: String,
+    /// Identity of the desk.
+    pub desk: String,
+    /// Version of the market calendar.
+    pub calendar: String,
+    /// Version of the time zone data.
+    pub tzdb: String,
+    /// Runs at the same time over all lanes; nothing for no limit.
+    pub total: Option<usize>,
+    /// How long before its instant a start may be stored, milliseconds.
+    pub arm_ahead_ms: i64,
+    /// How long a run waits for what must have ended before it, milliseconds.
+    pub gate_timeout_ms: i64,
+    /// The machine.
+    pub machine: Snapshot,
+}
+
+impl Begin {
+    pub(crate) fn new(why: Why, build: &str, scheduler: &Scheduler) -> Begin {
+        let (settings, market) = (scheduler.settings(), scheduler.market());
+        Begin {
+            why,
+            build: build.to_owned(),
+            desk: scheduler.desk().hash.clone(),
+            calendar: market.version().to_owned(),
+            tzdb: market.tzdb_version().to_owned(),
+            total: (settings.total != usize::MAX).then_some(settings.total),
+            arm_ahead_ms: settings.arm_ahead.as_millis() as i64,
+            gate_timeout_ms: settings.gate_timeout.as_millis() as i64,
+            machine: scheduler.snapshot(),
+        }
+    }
+
+    pub(crate) fn row(&self, at: Timestamp) -> JournalRow {
+        let body = serde_json::to_string(self).expect("a machine is plain JSON");
+        JournalRow { at, begins: true, digest: short(&body), body }
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            total: self.total.unwrap_or(usize::MAX),
+            arm_ahead: SignedDuration::from_millis(self.arm_ahead_ms),
+            gate_timeout: SignedDuration::from_millis(self.gate_timeout_ms),
+        }
+    }
+}
+
+/// Writes inputs, in order, as one compact line.
+pub(crate) fn write_inputs(desk: &Desk, inputs: &[Input]) -> String {
+    if inputs.is_empty() {
+        return "[]".to_owned();
+    }
+    let name = |ix| desk.task(ix).name.as_str();
+    let rows: Vec<Value> = inputs
+        .iter()
+        .map(|input| match input {
+            Input::Ended { run, attempt, outcome } => json!(["end", run.0, attempt, outcome.word(), outcome.note()]),
+            Input::RunNow { id, task } => json!(["run", Slot::Manual { id: *id }.to_string(), name(*task)]),
+            Input::Asked { id, order, reason, operator } => {
+                let (verb, of) = match order {
+                    Order::Pause(ix) => (Verb::Pause, name(*ix).to_owned()),
+                    Order::Resume(ix) => (Verb::Resume, name(*ix).to_owned()),
+                    Order::Skip(ix) => (Verb::Skip, name(*ix).to_owned()),
+                    Order::HaltLane(lane) => (Verb::HaltLane, lane.to_string()),
+                    Order::ResumeLane(lane) => (Verb::ResumeLane, lane.to_string()),
+                    Order::Cancel(run) => (Verb::Cancel, run.to_string()),
+                };
+                json!(["ask", Slot::Manual { id: *id }.to_string(), verb, of, reason, operator])
+            }
+            Input::Drain => json!(["drain"]),
+        })
+        .collect();
+    Value::Array(rows).to_string()
+}
+
+fn read_inputs(desk: &Desk, body: &str) -> Result<Vec<Input>, String> {
+    let rows: Vec<Value> = serde_json::from_str(body).map_err(|e| e.to_string())?;
+    rows.iter().map(|row| read_input(desk, row).ok_or_else(|| format!("no input: {row}"))).collect()
+}
+
+fn read_input(desk: &Desk, row: &Value) -> Option<Input> {
+    let text = |i: usize| row.get(i)?.as_str();
+    let number = |i: usize| row.get(i)?.as_u64();
+    let id = |i: usize| match text(i)?.parse().ok()? {
+        Slot::Manual { id } => Some(id),
+        _ => None,
+    };
+    Some(match text(0)? {
+        "end" => Input::Ended {
+            run: RunId(number(1)?),
+            attempt: number(2)?.try_into().ok()?,
+            outcome: Outcome::from_word(text(3)?, text(4)?.to_owned()).ok()?,
+        },
+        "run" => Input::RunNow { id: id(1)?, task: desk.find(text(2)?)? },
+        "ask" => {
+            let of = text(3)?;
+            let order = order_of(desk, text(2)?.parse().ok()?, of).ok()?;
+            Input::Asked { id: id(1)?, order, reason: text(4)?.to_owned(), operator: text(5)?.to_owned() }
+        }
+        "drain" => Input::Drain,
+        _ => return None,
+    })
+}
+
+/// Returns the order of a wish.
+///
+/// # Errors
+/// A sentence, when the desk has no such task, lane or run, or the verb is none of the machine's.
+pub(crate) fn order_of(desk: &Desk, verb: Verb, of: &str) -> Result<Order, String> {
+    let task = || {
+        desk.find(of).ok_or_else(|| match desk.closest(of) {
+            Some(near) => format!("the desk has no task {of}; did you mean {near}?"),
+            None => format!("the desk has no task {of}"),
+        })
+    };
+    let lane = || of.parse::<Lane>().map_err(|e| e.to_string());
+    Ok(match verb {
+        Verb::Pause => Order::Pause(task()?),
+        Verb::Resume => Order::Resume(task()?),
+        Verb::Skip => Order::Skip(task()?),
+        Verb::HaltLane => Order::HaltLane(lane()?),
+        Verb::ResumeLane => Order::ResumeLane(lane()?),
+        Verb::Cancel => Order::Cancel(of.parse().map_err(|_| format!("`{of}` is no number of a run"))?),
+        Verb::Run | Verb::Rearm | Verb::Reload => return Err(format!("`{verb}` is no order to the machine")),
+    })
+}
+
+/// Returns the digest of what came out of a turn, over fixed fields in a fixed order: the words for people are not part of it, so they may be written better.
+pub(crate) fn digest(desk: &Desk, turn: &Turn) -> String {
+    let mut text = String::with_capacity(64 * (turn.changes.len() + turn.starts.len()));
+    let name = |ix| desk.task(ix).name.as_str();
+    let us = |at: Option<Timestamp>| at.map_or(-1, |t| t.as_microsecond());
+    for change in &turn.changes {
+        let _ = match change {
+            Change::Run(r) => writeln!(
+                text,
+                "run|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
+                r.id,
+                name(r.task),
+                r.slot,
+                r.due.as_microsecond(),
+                r.state,
+                r.reason.map_or("", |r| r.word()),
+                r.outcome.as_ref().map_or("", Outcome::word),
+                r.attempt,
+                us(r.started_at),
+                us(r.ended_at),
+                us(r.retry_at),
+                r.covers
+            ),
+            Change::Cursor(c) => writeln!(
+                text,
+                "cursor|{}|{}|{}|{}",
+                name(c.task),
+                c.planned_to.as_microsecond(),
+                c.turns,
+                us(c.last_turn)
+            ),
+            Change::WishDone { id, .. } => writeln!(text, "wish|{}", Slot::Manual { id: *id }),
+            Change::Alert(a) => writeln!(text, "alert|{}|{}|{}|{}", a.kind, a.severity, a.cause, a.recovery),
+            Change::Hold(h) => writeln!(text, "hold|{}|{}", h.held, h.on),
+            Change::Orphan { id, .. } => writeln!(text, "orphan|{id}"),
+        };
+    }
+    for s in &turn.starts {
+        let _ = writeln!(text, "start|{}|{}", s.run, s.attempt);
+    }
+    for stop in &turn.stops {
+        let _ = writeln!(text, "stop|{stop}");
+    }
+    short(&text)
+}
+
+fn short(text: &str) -> String {
+    let hash = Sha256::digest(text.as_bytes());
+    hash.iter().take(8).fold(String::with_capacity(16), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// What living a journal again gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replayed {
+    /// Segments.
+    pub segments: usize,
+    /// Turns.
+    pub turns: u64,
+    /// Inputs.
+    pub inputs: u64,
+    /// One hash over the recorded digests, in order.
+    pub recorded: String,
+    /// One hash over the digests of this life; the same, if nothing differs.
+    pub replayed: String,
+    /// The first turn that differs.
+    pub differs: Option<Difference>,
+}
+
+/// A turn that came out otherwise than it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Its instant.
+    pub at: Timestamp,
+    /// Which turn of the journal, from 1.
+    pub turn: u64,
+    /// Its inputs.
+    pub inputs: String,
+    /// What was recorded.
+    pub recorded: String,
+    /// What came out now; empty for a machine that was not the recorded one at the beginning of a day.
+    pub replayed: String,
+}
+
+/// Why a journal cannot be lived again.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// Its first row is no beginning.
+    #[error("the journal has no beginning: its first row is a turn of {0}")]
+    NoBeginning(Timestamp),
+    /// A row cannot be read.
+    #[error("the row of {at} cannot be read: {why}")]
+    Row {
+        /// Its instant.
+        at: Timestamp,
+        /// What is wrong.
+        why: String,
+    },
+    /// The desk of a segment is not known.
+    #[error("the desk {0} is not known: its files were not kept")]
+    Desk(String),
+    /// A segment is of another calendar than this build's.
+    #[error("the segment of {at} was lived with {then}, this build has {now}")]
+    Versions {
+        /// Its beginning.
+        at: Timestamp,
+        /// Calendar and time zone data then.
+        then: String,
+        /// And now.
+        now: String,
+    },
+    /// The machine of a segment cannot be built.
+    #[error(transparent)]
+    Machine(#[from] SnapshotError),
+}
+
+/// Lives the rows of a journal again, in order. Every turn is shown to `see` with what came out of it.
+///
+/// # Errors
+/// [`ReplayError`], when it cannot be lived at all; that it came out otherwise is an answer, not an error.
+pub fn replay(
+    rows: &[JournalRow],
+    desk_of: &dyn Fn(&str) -> Option<Arc<Desk>>,
+    market: &Arc<Market>,
+    see: &mut dyn FnMut(Timestamp, &Desk, &Turn),
+) -> Result<Replayed, ReplayError> {
+    let mut machine: Option<Scheduler> = None;
+    let (mut recorded, mut replayed) = (Sha256::new(), Sha256::new());
+    let mut told =
+        Replayed { segments: 0, turns: 0, inputs: 0, recorded: String::new(), replayed: String::new(), differs: None };
+    for row in rows {
+        let unreadable = |why: String| ReplayError::Row { at: row.at, why };
+        if row.begins {
+            let begin: Begin = serde_json::from_str(&row.body).map_err(|e| unreadable(e.to_string()))?;
+            let then = format!("calendar {}, time zones {}", begin.calendar, begin.tzdb);
+            let now = format!("calendar {}, time zones {}", market.version(), market.tzdb_version());
+            if then != now {
+                return Err(ReplayError::Versions { at: row.at, then, now });
+            }
+            if begin.why == Why::Day
+                && machine.as_ref().is_some_and(|m| m.snapshot() != begin.machine)
+                && told.differs.is_none()
+            {
+                let inputs = "(the machine at the beginning of the day)".to_owned();
+                let recorded = row.digest.clone();
+                told.differs =
+                    Some(Difference { at: row.at, turn: told.turns, inputs, recorded, replayed: String::new() });
+            }
+            let desk = desk_of(&begin.desk).ok_or_else(|| ReplayError::Desk(begin.desk.clone()))?;
+            let settings = begin.settings();
+            machine = Some(Scheduler::restore(desk, Arc::clone(market), settings, begin.machine)?);
+            told.segments += 1;
+            continue;
+        }
+        let machine = machine.as_mut().ok_or(ReplayError::NoBeginning(row.at))?;
+        let desk = Arc::clone(machine.desk());
+        let inputs = read_inputs(&desk, &row.body).map_err(unreadable)?;
+        told.turns += 1;
+        told.inputs += inputs.len() as u64;
+        let turn = machine.step(row.at, inputs);
+        see(row.at, &desk, &turn);
+        let came = digest(&desk, &turn);
+        for (hash, digest) in [(&mut recorded, &row.digest), (&mut replayed, &came)] {
+            hash.update(row.at.as_microsecond().to_be_bytes());
+            hash.update(digest.as_bytes());
+        }
+        if came != row.digest && told.differs.is_none() {
+            told.differs = Some(Difference {
+                at: row.at,
+                turn: told.turns,
+                inputs: row.body.clone(),
+                recorded: row.digest.clone(),
+                replayed: came,
+            });
+        }
+    }
+    let hex = |hash: Sha256| hash.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    told.recorded = hex(recorded);
+    told.replayed = hex(replayed);
+    Ok(told)
+}

@@ -1,0 +1,312 @@
+//! The watch: is the desk well, as seen by somebody who is not the desk?
+//!
+//! Rule: signs go in, alerts come out; each fault is told once, and once more when it is over. Reads no clock and asks nobody: the thread that watches brings the signs
+//! ([`Watchdog`](crate::Watchdog)), a test brings its own. What is watched is the table of S23 in docs/reference/semantics.md. Start at [`Watch::look`].
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use kobe_plan::alert::Severity;
+use kobe_plan::{Alert, AlertKind};
+
+/// Runs may wait so long although nothing keeps them from starting.
+const NOTHING_STARTS: SignedDuration = SignedDuration::from_secs(30);
+/// The 99th percentile of the lateness of starts may be so much.
+const START_LAG: SignedDuration = SignedDuration::from_secs(1);
+/// An alert may wait so long to get out.
+const OUTBOX: SignedDuration = SignedDuration::from_secs(60);
+/// The heartbeat may be so old.
+const HEARTBEAT: SignedDuration = SignedDuration::from_mins(5);
+/// The stop of an open position may go so long without being looked at while its market is open.
+const STOP: SignedDuration = SignedDuration::from_mins(5);
+
+/// What the planning loop answers to a ping: that it lives, and what only it can know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pong {
+    /// When it answered.
+    pub at: Timestamp,
+    /// Runs that wait although nothing keeps them from starting.
+    pub startable: usize,
+    /// When anything was started last.
+    pub last_start: Option<Timestamp>,
+    /// The 99th percentile of the lateness of the last starts.
+    pub start_lag_p99: SignedDuration,
+    /// Slots that were started more than once.
+    pub fired_twice: u64,
+    /// Nothing can be stored for want of room.
+    pub disk_full: bool,
+}
+
+/// An open position whose stop was not looked at lately.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unchecked {
+    /// How many positions are open.
+    pub positions: usize,
+    /// When their stops were looked at last, since the process began or the market opened.
+    pub since: Timestamp,
+}
+
+/// What is seen in one look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signs {
+    /// When.
+    pub now: Timestamp,
+    /// The answer to the ping; nothing, when there was none in time.
+    pub pong: Option<Pong>,
+    /// When the oldest alert that is not out was raised.
+    pub oldest_unsent: Option<Timestamp>,
+    /// The heartbeat as it stands in its file; nothing, when it cannot be read.
+    pub heartbeat: Option<Timestamp>,
+    /// Open positions, while their market is open.
+    pub unchecked: Option<Unchecked>,
+}
+
+/// Remembers what was told.
+#[derive(Debug)]
+pub struct Watch {
+    began: Timestamp,
+    told: BTreeMap<&'static str, AlertKind>,
+    startable_since: Option<Timestamp>,
+    fired_twice: u64,
+}
+
+impl Watch {
+    /// Begins at an instant: what was never seen is measured from here.
+    pub fn new(now: Timestamp) -> Watch {
+        Watch { began: now, told: BTreeMap::new(), startable_since: None, fired_twice: 0 }
+    }
+
+    /// Looks at the signs and returns what must be told.
+    pub fn look(&mut self, signs: &Signs) -> Vec<Alert> {
+        let mut alerts = Vec::new();
+        let now = signs.now;
+        let pong = signs.pong;
+        self.judge(
+            &mut alerts,
+            now,
+            "watch:planner",
+            AlertKind::PlannerStuck,
+            Severity::Critical,
+            pong.is_none()
+                .then(|| "the planning loop did not answer a ping within 2 s: nothing is planned or started".into()),
+            "the planning loop answers again",
+        );
+        if let Some(pong) = pong {
+            self.look_at_loop(&mut alerts, now, pong);
+        }
+        let waited = signs.oldest_unsent.map(|oldest| now.duration_since(oldest)).filter(|age| *age > OUTBOX);
+        self.judge(
+            &mut alerts,
+            now,
+            "watch:outbox",
+            AlertKind::OutboxStuck,
+            Severity::Error,
+            waited.map(|age| format!("an alert has been waiting for {} s to get out", age.as_secs())),
+            "alerts get out again",
+        );
+        let age = now.duration_since(signs.heartbeat.unwrap_or(self.began).max(self.began));
+        self.judge(
+            &mut alerts,
+            now,
+            "watch:heartbeat",
+            AlertKind::HeartbeatStale,
+            Severity::Critical,
+            (age > HEARTBEAT).then(|| format!("the heartbeat is {} s old", age.as_secs())),
+            "the heart beats again",
+        );
+        let unchecked = signs.unchecked.as_ref().filter(|u| now.duration_since(u.since) > STOP);
+        self.judge(
+            &mut alerts,
+            now,
+            "watch:stops",
+            AlertKind::StopUnchecked,
+            Severity::Critical,
+            unchecked.map(|u| {
+                let minutes = now.duration_since(u.since).as_mins();
+                let positions = if u.positions == 1 {
+                    "1 open position was".into()
+                } else {
+                    format!("{} open positions were", u.positions)
+                };
+                format!("the stops of {positions} not looked at for {minutes} min, and the market is open")
+            }),
+            "stops are looked at again",
+        );
+        alerts
+    }
+
+    fn look_at_loop(&mut self, alerts: &mut Vec<Alert>, now: Timestamp, pong: Pong) {
+        // A full disk holds starts back, and is told by itself.
+        let startable = pong.startable > 0 && !pong.disk_full;
+        self.startable_since = if startable { self.startable_since.or(Some(now)) } else { None };
+        let since = self.startable_since.map(|since| pong.last_start.map_or(since, |last| last.max(since)));
+        let stuck = since.is_some_and(|since| now.duration_since(since) > NOTHING_STARTS);
+        let count = pong.startable;
+        self.judge(
+            alerts,
+            now,
+            "watch:starts",
+            AlertKind::NothingStarts,
+            Severity::Critical,
+            stuck.then(|| format!("{count} runs wait, workers are free, and nothing has started for 30 s")),
+            "runs start again",
+        );
+        let lag = pong.start_lag_p99;
+        self.judge(
+            alerts,
+            now,
+            "watch:lag",
+            AlertKind::StartLag,
+            Severity::Warning,
+            (lag > START_LAG).then(|| format!("of the last starts 1 in 100 was more than {} ms late", lag.as_millis())),
+            "starts are in time again",
+        );
+        // Each further one is told: there is no "over" for it.
+        if pong.fired_twice > self.fired_twice {
+            let title = format!("{} slots were started more than once", pong.fired_twice);
+            self.fired_twice = pong.fired_twice;
+            alerts.push(alert(AlertKind::FiredTwice, Severity::Critical, "watch:twice", now, &title));
+        }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one row of the table of watches: cause, kind, severity, what is wrong, what is said when it is over"
+    )]
+    fn judge(
+        &mut self,
+        alerts: &mut Vec<Alert>,
+        now: Timestamp,
+        cause: &'static str,
+        kind: AlertKind,
+        severity: Severity,
+        wrong: Option<String>,
+        over: &str,
+    ) {
+        match wrong {
+            Some(title) if !self.told.contains_key(cause) => {
+                self.told.insert(cause, kind);
+                alerts.push(alert(kind, severity, cause, now, &title));
+            }
+            Some(_) => {}
+            None => {
+                if self.told.remove(cause).is_some() {
+                    alerts.push(alert(kind, Severity::Info, cause, now, over).recovered());
+                }
+            }
+        }
+    }
+
+    /// Returns what was told and is not over, as it stands in `/health`.
+    pub fn standing(&self) -> impl Iterator<Item = AlertKind> + '_ {
+        self.told.values().copied()
+    }
+}
+
+fn alert(kind: AlertKind, severity: Severity, cause: &str, at: Timestamp, title: &str) -> Alert {
+    let alert = Alert::new(kind, severity, cause, at, title);
+    Alert { runbook: format!("docs/operate/alerts.md#{kind}"), ..alert }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).expect("in range")
+    }
+
+    fn well(now: Timestamp) -> Signs {
+        let pong = Pong {
+            at: now,
+            startable: 0,
+            last_start: Some(now),
+            start_lag_p99: SignedDuration::from_millis(1),
+            fired_twice: 0,
+            disk_full: false,
+        };
+        Signs { now, pong: Some(pong), oldest_unsent: None, heartbeat: Some(now), unchecked: None }
+    }
+
+    fn pong(signs: &mut Signs) -> &mut Pong {
+        signs.pong.as_mut().expect("it is there")
+    }
+
+    type Change = fn(&mut Signs);
+
+    #[test]
+    fn each_fault_is_told_once_at_its_limit_and_once_when_it_is_over() {
+        // The fault holds from second 0 on; it must be told within the seconds named, and not before.
+        let rows: [(&str, Change, AlertKind, i64, i64); 7] = [
+            ("the loop is silent", |s| s.pong = None, AlertKind::PlannerStuck, 0, 5),
+            (
+                "runs wait and nothing starts",
+                |s| {
+                    let first = at(0);
+                    let p = pong(s);
+                    p.startable = 3;
+                    p.last_start = Some(first);
+                },
+                AlertKind::NothingStarts,
+                31,
+                35,
+            ),
+            (
+                "starts are late",
+                |s| pong(s).start_lag_p99 = SignedDuration::from_millis(1001),
+                AlertKind::StartLag,
+                0,
+                5,
+            ),
+            ("an alert does not get out", |s| s.oldest_unsent = Some(at(0)), AlertKind::OutboxStuck, 61, 65),
+            ("the heart stands still", |s| s.heartbeat = Some(at(0)), AlertKind::HeartbeatStale, 301, 305),
+            ("the heartbeat cannot be read", |s| s.heartbeat = None, AlertKind::HeartbeatStale, 301, 305),
+            (
+                "a stop is not looked at",
+                |s| s.unchecked = Some(Unchecked { positions: 2, since: at(0) }),
+                AlertKind::StopUnchecked,
+                301,
+                305,
+            ),
+        ];
+        for (name, break_it, kind, earliest, latest) in rows {
+            let mut watch = Watch::new(at(0));
+            let mut told = Vec::new();
+            for second in (0..=600).step_by(5) {
+                let mut signs = well(at(second));
+                break_it(&mut signs);
+                told.extend(watch.look(&signs).into_iter().map(|a| (second, a.kind, a.recovery)));
+            }
+            assert_eq!(told.len(), 1, "{name}: {told:?}");
+            assert_eq!((told[0].1, told[0].2), (kind, false), "{name}");
+            assert!((earliest..=latest).contains(&told[0].0), "{name}: told at second {}", told[0].0);
+            let over = watch.look(&well(at(605)));
+            assert_eq!(over.iter().map(|a| (a.kind, a.recovery)).collect::<Vec<_>>(), [(kind, true)], "{name} is over");
+            assert_eq!(watch.look(&well(at(610))), [], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_desk_that_is_well_or_has_no_room_is_not_told_of() {
+        let mut watch = Watch::new(at(0));
+        for second in (0..=3600).step_by(5) {
+            let mut signs = well(at(second));
+            let first = at(0);
+            // A full disk is told by the engine itself.
+            *pong(&mut signs) = Pong { startable: 5, last_start: Some(first), disk_full: true, ..*pong(&mut signs) };
+            assert_eq!(watch.look(&signs), [], "second {second}");
+        }
+    }
+
+    #[test]
+    fn every_further_slot_that_fires_twice_is_told() {
+        let mut watch = Watch::new(at(0));
+        let mut told = 0;
+        for (second, twice) in [(0, 0), (5, 1), (10, 1), (15, 3)] {
+            let mut signs = well(at(second));
+            pong(&mut signs).fired_twice = twice;
+            told += watch.look(&signs).len();
+        }
+        assert_eq!(told, 2);
+    }
+}
