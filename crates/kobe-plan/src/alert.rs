@@ -4,6 +4,7 @@
 //! Which words reach which person, when, and how many at once is decided elsewhere ([`postman`]). Nothing here sends anything.
 
 pub mod postman;
+pub mod redact;
 
 use std::fmt;
 use std::str::FromStr;
