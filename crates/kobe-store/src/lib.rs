@@ -33,6 +33,7 @@
 
 mod alerts;
 mod books;
+mod desk_files;
 mod fault;
 mod journal;
 mod ledger;

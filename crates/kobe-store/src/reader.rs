@@ -27,7 +27,7 @@ use crate::rows::{
     maybe_instant, maybe_word, run_row, unsigned, word,
 };
 use crate::state_files::number;
-use crate::{alerts, journal, ledger, open, operator, ulid};
+use crate::{alerts, desk_files, journal, ledger, open, operator, ulid};
 
 /// A connection that only reads.
 #[derive(Debug)]
@@ -320,12 +320,14 @@ impl Reader {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn desk(&self, hash: &str) -> Result<Option<String>, StoreError> {
-        self.ask(|conn| {
+    pub fn desk(&self, hash: &str) -> Result<Option<Vec<kobe_plan::SourceFile>>, StoreError> {
+        let text = self.ask(|conn| {
             conn.prepare_cached("SELECT files FROM desks WHERE hash = ?1")?
                 .query_row([hash], |r| unpacked(r, 0))
                 .optional()
-        })
+        })?;
+        let read = |text: String| desk_files::read(&text).map_err(|why| damaged(&self.path, &format!("the desk files of {hash}: {why}")));
+        text.map(read).transpose()
     }
 
     /// Returns facts with their numbers, from one number upwards.

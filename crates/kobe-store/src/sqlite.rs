@@ -23,7 +23,7 @@ use crate::packed::Packed;
 use crate::rows::{RUN_COLUMNS, RunWrite, day_before, instant, maybe_instant, run_row, unsigned, word};
 use crate::work::{Memory, OpenedWrite, TurnWrite, Work, Write};
 use crate::writer::Writer;
-use crate::{books, open, reserve, ulid};
+use crate::{books, desk_files, open, reserve, ulid};
 
 /// A slot is due no later than this after its date: a distance from the close, or a holiday season that moved it to the next session.
 const SLOT_TO_DUE: SignedDuration = SignedDuration::from_hours(24 * 15);
@@ -278,6 +278,10 @@ impl Store for SqliteStore {
 
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
         self.core.writer.whole()?;
+        if self.desk.config.as_deref() != Some(batch.desk.hash.as_str()) {
+            // Before the first row under it: what is journaled can be lived again, whatever happens to the files.
+            self.keep_desk(&batch.desk.hash, &desk_files::write(&batch.desk.files), batch.at)?;
+        }
         let turn = self.desk.turn(batch)?;
         let alerts = batch.changes.iter().any(|change| matches!(change, Change::Alert(_)));
         self.core.writer.call(Work::Turn(turn)).map_err(Refusal::into_store)?;

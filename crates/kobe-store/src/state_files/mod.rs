@@ -85,6 +85,8 @@ impl Shared {
 struct Slot {
     /// The latest beat that was not written yet.
     beat: Option<Vitals>,
+    /// Another desk is in force.
+    desk: Option<Arc<Desk>>,
     stop: bool,
     troubles: Troubles,
 }
@@ -116,6 +118,10 @@ impl Pulse for StateFiles {
         self.shared.lock().beat = Some(vitals.clone());
         self.shared.changed.notify_one();
     }
+
+    fn reloaded(&mut self, desk: &Arc<Desk>) {
+        self.shared.lock().desk = Some(Arc::clone(desk));
+    }
 }
 
 impl Drop for StateFiles {
@@ -142,7 +148,7 @@ impl Writer {
         // What was handed over and is not in the heartbeat yet, or not in the other files.
         let (mut beat_due, mut show_due) = (false, false);
         loop {
-            let stop = {
+            let (stop, desk) = {
                 let mut slot = self.shared.lock();
                 loop {
                     if let Some(vitals) = slot.beat.take() {
@@ -163,8 +169,11 @@ impl Writer {
                         }
                     };
                 }
-                slot.stop
+                (slot.stop, slot.desk.take())
             };
+            if let Some(desk) = desk {
+                self.shows.shown.desk = desk;
+            }
             if let Some(vitals) = &latest {
                 let now = Instant::now();
                 if beat_due && now >= beat_after || stop {
