@@ -216,7 +216,10 @@ impl Engine {
     }
 
     fn turn_until_told(&mut self) -> Result<Stopped, EngineError> {
-        let mut wake = self.turn(self.ports.clock.now(), Vec::new())?;
+        // What was wished while nobody was there is obeyed before anything starts.
+        let now = self.ports.clock.now();
+        let inputs = self.take_wishes(now)?;
+        let mut wake = self.turn(now, inputs)?;
         let at_once = loop {
             let (inputs, shutdown) = self.wait(wake)?;
             let now = self.ports.clock.now();

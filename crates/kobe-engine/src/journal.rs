@@ -159,7 +159,7 @@ pub(crate) fn order_of(desk: &Desk, verb: Verb, of: &str) -> Result<Order, Strin
         Verb::HaltLane => Order::HaltLane(lane()?),
         Verb::ResumeLane => Order::ResumeLane(lane()?),
         Verb::Cancel => Order::Cancel(of.parse().map_err(|_| format!("`{of}` is no number of a run"))?),
-        Verb::Run | Verb::Rearm | Verb::Reload => return Err(format!("`{verb}` is no order to the machine")),
+        Verb::Run | Verb::Rearm => return Err(format!("`{verb}` is no order to the machine")),
     })
 }
 

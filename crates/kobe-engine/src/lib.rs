@@ -9,6 +9,7 @@ pub mod clock;
 mod engine;
 mod handler;
 pub mod journal;
+pub mod outbox;
 mod pool;
 mod ports;
 pub mod simulate;

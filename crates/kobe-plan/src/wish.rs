@@ -29,8 +29,6 @@ words! {
         Cancel = "cancel",
         /// Take the kill switch back.
         Rearm = "rearm",
-        /// Read the desk anew.
-        Reload = "reload",
     }
 }
 

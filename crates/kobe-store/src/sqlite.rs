@@ -162,6 +162,15 @@ impl SqliteStore {
         self.core.writer.call(desk).map_err(Refusal::into_store)
     }
 
+    /// Answers a wish that is no business of the machine, with its row in the operator log.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it is not open; nothing was stored.
+    pub fn answer(&self, id: u128, note: String, now: Timestamp) -> Result<(), StoreError> {
+        let answer = Work::Answer { id, note: note.into(), at_us: now.as_microsecond() };
+        self.core.writer.call(answer).map_err(Refusal::into_store)
+    }
+
     /// Returns the state directory.
     pub fn state(&self) -> &Path {
         &self.core.state

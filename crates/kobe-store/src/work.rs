@@ -33,6 +33,8 @@ pub(crate) enum Work {
     Alerts(Vec<Alert>),
     /// What a person was told.
     Told { ids: Vec<u64>, channel: String, at_us: i64 },
+    /// What came of a wish that is no business of the machine.
+    Answer { id: u128, note: Note, at_us: i64 },
     /// The files of a desk that comes into force.
     Desk { hash: String, files: Packed, at_us: i64 },
     /// An instance has opened the database.
@@ -190,6 +192,7 @@ impl Work {
             Work::Artifact(artifact) => put(conn, artifact).map_err(on),
             Work::Alerts(alerts) => alerts.iter().try_for_each(|alert| alerts::put(conn, alert)).map_err(on),
             Work::Told { ids, channel, at_us } => alerts::told(conn, ids, channel, *at_us).map_err(on),
+            Work::Answer { id, note, at_us } => answer(conn, *id, note, *at_us, path),
             Work::Desk { hash, files, at_us } => conn
                 .prepare_cached(
                     "INSERT INTO desks (hash, files, since_us) VALUES (?1, ?2, ?3) ON CONFLICT (hash) DO NOTHING",
@@ -278,9 +281,7 @@ impl TurnWrite {
                         .map_err(on)?;
                 }
                 Write::WishDone { id, note } => {
-                    let entry = self.answer(conn, *id, note).map_err(on)?;
-                    let entry = entry.ok_or_else(|| conflict(wish_not_open(*id)))?;
-                    entry.append(conn).map_err(on)?;
+                    answer(conn, *id, note, self.at_us, path)?;
                 }
                 Write::Alert(alert) => alerts::put(conn, alert).map_err(on)?,
                 Write::Hold(hold) => {
@@ -308,24 +309,33 @@ impl TurnWrite {
         }
         journal::append(conn, &self.journal).map_err(on)
     }
+}
 
-    /// Answers a wish that is open, and returns what the operator log says of it.
-    fn answer(&self, conn: &Connection, id: u128, note: &Note) -> rusqlite::Result<Option<Entry>> {
-        let at = Timestamp::from_microsecond(self.at_us).expect("it was an instant");
-        conn.prepare_cached(
+/// Answers a wish that is open, with its row in the operator log.
+fn answer(conn: &Connection, id: u128, note: &Note, at_us: i64, path: &Path) -> Result<(), Refusal> {
+    let at = Timestamp::from_microsecond(at_us).expect("it was an instant");
+    let entry = conn
+        .prepare_cached(
             "UPDATE wishes SET done_us = ?2, note = ?3 WHERE id = ?1 AND done_us IS NULL RETURNING operator, verb, name, reason",
-        )?
-        .query_row(params![ulid::text(id), self.at_us, note], |r| {
-            Ok(Entry {
-                at,
-                operator: r.get(0)?,
-                action: r.get(1)?,
-                target: r.get(2)?,
-                reason: r.get(3)?,
-                result: note.to_string(),
+        )
+        .and_then(|mut ask| {
+            ask.query_row(params![ulid::text(id), at_us, note], |r| {
+                Ok(Entry {
+                    at,
+                    operator: r.get(0)?,
+                    action: r.get(1)?,
+                    target: r.get(2)?,
+                    reason: r.get(3)?,
+                    result: note.to_string(),
+                })
             })
+            .optional()
         })
-        .optional()
+        .and_then(|entry| entry.map(|entry| entry.append(conn)).transpose());
+    match entry {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(conflict(wish_not_open(id))),
+        Err(error) => Err(Refusal::Store(store_error(path, &error))),
     }
 }
 

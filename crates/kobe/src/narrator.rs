@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use kobe_engine::{Batch, Store, StoreError, Wish};
+use kobe_engine::{Batch, Store, StoreError};
 use kobe_plan::scheduler::Recovered;
-use kobe_plan::{Change, Desk, Outcome, Run, State};
+use kobe_plan::{Change, Desk, Outcome, Run, State, Wish};
 use serde_json::json;
 
 use crate::voice::Voice;

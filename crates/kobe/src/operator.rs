@@ -1,15 +1,17 @@
 //! The operator's word to a running desk: what is wished of it and is no task.
 //!
-//! A wish is a row, so every command speaks to a running engine in the same way. A wish whose name begins with `@`, which no task's can, is carried out here, in front of the
-//! engine: taking the kill switch back has to become a fact in the books that only the running process may write. Start at [`rearm`].
+//! A wish is a row, so every command speaks to a running engine in the same way. Taking the kill switch back is carried out here, in front of the engine: it has to become a
+//! fact in the books that only the running process may write. Every other wish is the machine's. Start at [`rearm`].
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use kobe_desk::kill::KillFile;
-use kobe_engine::{Batch, Clock, Store, StoreError, Wish};
+use kobe_engine::{Alarm, Batch, Clock, Store, StoreError};
 use kobe_plan::scheduler::Recovered;
-use kobe_plan::{Change, Desk};
+use kobe_plan::alert::Severity;
+use kobe_plan::{Alert, AlertKind, Verb, Wish};
+use kobe_store::SqliteStore;
 use kobe_trade::fact::{Fact, What};
 use kobe_trade::kill::KillState;
 use kobe_trade::ports::{Books, BooksError, KillSwitch};
@@ -18,9 +20,6 @@ use serde_json::json;
 
 use crate::kill;
 use crate::voice::Voice;
-
-/// The wish to take the kill switch back.
-pub const RESUME: &str = "@resume";
 
 /// What an operator says when taking the kill switch back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,11 +91,9 @@ fn remember(
 }
 
 /// A store in front of which the operator's word is carried out.
-pub struct Attended<S> {
+pub struct Attended {
     /// The rows.
-    pub inner: S,
-    /// The desk, for the rows of wishes.
-    pub desk: Arc<Desk>,
+    pub inner: SqliteStore,
     /// The books.
     pub books: Arc<dyn Books>,
     /// The switch.
@@ -105,11 +102,13 @@ pub struct Attended<S> {
     pub clock: Arc<dyn Clock>,
     /// Says what happened to the switch.
     pub voice: Voice,
+    /// Tells a person of a trip.
+    pub alarm: Alarm,
     /// Which day it is for the desk.
     pub day: Box<dyn Fn(Timestamp) -> jiff::civil::Date + Send>,
 }
 
-impl<S: Store> Store for Attended<S> {
+impl Store for Attended {
     fn recover(&mut self) -> Result<Recovered, StoreError> {
         self.inner.recover()
     }
@@ -124,39 +123,32 @@ impl<S: Store> Store for Attended<S> {
 
     fn wishes(&mut self) -> Result<Vec<Wish>, StoreError> {
         self.watch(self.clock.now())?;
-        let (words, tasks): (Vec<Wish>, Vec<Wish>) =
-            self.inner.wishes()?.into_iter().partition(|wish| wish.task.starts_with('@'));
+        let (words, others): (Vec<Wish>, Vec<Wish>) =
+            self.inner.wishes()?.into_iter().partition(|wish| wish.verb == Verb::Rearm);
         for word in words {
             let now = self.clock.now();
             let note = match self.carry_out(&word, now) {
                 Ok(()) => "done".to_owned(),
                 Err(why) => format!("refused: {why}"),
             };
-            let done = [Change::WishDone { id: word.id, note: note.into() }];
-            self.inner.commit(&Batch { desk: &self.desk, at: now, changes: &done })?;
+            self.inner.answer(word.id, note, now)?;
         }
-        Ok(tasks)
+        Ok(others)
     }
 }
 
-impl<S> Attended<S> {
+impl Attended {
     fn carry_out(&self, wish: &Wish, now: Timestamp) -> Result<(), String> {
-        if wish.task != RESUME {
-            return Err(format!("this desk does not know the word {}", wish.task));
-        }
         let word: Rearm = serde_json::from_str(&wish.reason).map_err(|e| format!("the wish cannot be read: {e}"))?;
         if now.duration_since(word.said_at).abs() > HOLDS {
             return Err("it was said too long ago; look at the switch and say it again".into());
         }
         rearm(&*self.books, &self.switch, now, (self.day)(now), &word)?;
         let said = format!("the kill switch was taken back by {}: for one hour only exits pass", word.operator);
-        self.voice.tell(
-            now,
-            "WARN",
-            "kill_switch_taken_back",
-            json!({ "operator": word.operator, "reason": word.reason }),
-            Some(&said),
-        );
+        let fields = json!({ "operator": word.operator, "reason": word.reason });
+        self.voice.tell(now, "WARN", "kill_switch_taken_back", fields, Some(&said));
+        let alert = switch_alert(Severity::Info, now, &said);
+        (self.alarm)(alert.with_detail(format!("cause: {}\nfix: {}\nreason: {}", word.cause, word.fix, word.reason)).recovered());
         Ok(())
     }
 
@@ -173,7 +165,13 @@ impl<S> Attended<S> {
                 json!({ "reason": record.reason, "by": record.activated_by }),
                 Some(&said),
             );
+            (self.alarm)(switch_alert(Severity::Critical, now, &said));
         }
         Ok(())
     }
+}
+
+fn switch_alert(severity: Severity, at: Timestamp, title: &str) -> Alert {
+    let alert = Alert::new(AlertKind::KillSwitch, severity, "kill_switch", at, title);
+    Alert { runbook: format!("docs/operate/alerts.md#{}", AlertKind::KillSwitch), ..alert }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kobe_calendar::Market;
 use kobe_desk::kill::KillFile;
 use kobe_desk::{DeskHandler, Era, PaperBroker, Services, Setup, Source, SystemHost};
-use kobe_engine::{Attempt, Engine, Handler, Ports, Pulse, Stop};
+use kobe_engine::{Alarm, Attempt, Engine, Handler, Ports, Pulse, Stop};
 use kobe_handlers::{CommandHandler, Limits};
 use kobe_plan::scheduler::Settings;
 use kobe_plan::task::Work;
@@ -66,13 +66,15 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
     let books = Arc::new(store.books()?);
     let handler = hands(shell, loaded, market, &books)?;
     let day = Arc::clone(market);
+    let said = voice.clone();
+    let alarm: Alarm = Arc::new(move |alert: kobe_plan::Alert| said.talk(alert.title));
     let attended = Attended {
         inner: store,
-        desk: Arc::clone(&loaded.desk),
         books,
         switch: KillFile::in_state(state),
         clock: Arc::clone(&shell.clock),
         voice: voice.clone(),
+        alarm: Arc::clone(&alarm),
         day: Box::new(move |at| day.date_of(at)),
     };
     let ports = Ports {
@@ -80,6 +82,8 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
         handler,
         clock: Arc::clone(&shell.clock),
         pulse: pulse(shell, loaded, market)?,
+        alarm,
+        build: BUILD.to_owned(),
     };
     let desk = Arc::clone(&loaded.desk);
     let engine =

@@ -1,6 +1,7 @@
 //! `kobe halt`: pull the kill switch.
 
 use kobe_desk::kill::KillFile;
+use kobe_plan::Verb;
 use kobe_store::Reader;
 use kobe_trade::kill::{KillRecord, KillState};
 use kobe_trade::ports::KillSwitch;
@@ -8,6 +9,7 @@ use kobe_trade::ports::KillSwitch;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::Shell;
+use crate::wishing::{self, Why};
 use crate::{kill, lookup};
 
 /// Arguments of `kobe halt`.
@@ -19,31 +21,30 @@ go on. The switch survives a restart; only `kobe resume` takes it back.
 
 Examples:
   kobe halt --reason \"fills look strange\"
+  kobe halt research --reason \"the machine is busy\"
   kobe status --json | jq .kill_switch")]
 pub struct Args {
-    /// Halt one lane only (not built yet)
+    /// Halt one lane only: its slots are skipped, also those that wait; what runs goes on
     #[arg(value_name = "LANE")]
     lane: Option<String>,
-    /// Why
-    #[arg(long, value_name = "R")]
-    reason: String,
-    /// Who; the user at the keyboard by default
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
+    #[command(flatten)]
+    why: Why,
 }
 
 pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
-    refuse_lane(args.lane.as_deref())?;
-    said("--reason", &args.reason)?;
+    if let Some(lane) = args.lane.as_deref() {
+        return wishing::ask(shell, Verb::HaltLane, lookup::lane(lane)?.word(), &args.why);
+    }
+    args.why.said()?;
     let (state, now) = (&shell.settings.state, shell.now());
-    let operator = kill::operator(args.operator.as_deref());
+    let operator = kill::operator(args.why.operator.as_deref());
     kobe_store::state_directory(state)?;
     let switch = KillFile::in_state(state);
     let before = switch.read(now);
     if before == KillState::Clear {
         // Said by a person: such a record has no trigger.
         let record = KillRecord {
-            reason: args.reason.clone(),
+            reason: args.why.reason.clone(),
             trigger: None,
             activated_at: Some(now),
             activated_by: operator.clone(),
@@ -52,7 +53,7 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         switch.trip(&record).map_err(|what| Failure::Broke { what })?;
     }
     // The audit comes second: an order must not wait for it.
-    kill::audit(state, now, "activate", &args.reason, &operator, &[])?;
+    kill::audit(state, now, "activate", &args.why.reason, &operator, &[])?;
     if before != KillState::Clear {
         shell.out.talk("the switch was pulled already; the first activation counts, this one is in the audit");
     }
@@ -69,20 +70,4 @@ pub(super) fn show(shell: &Shell, now: jiff::Timestamp) -> Result<Exit, Failure>
     let words = standing.words(&*shell.market()?, shell.out.paint());
     shell.out.text(&format!("kill switch {words}\n"))?;
     Ok(Exit::Fine)
-}
-
-pub(super) fn refuse_lane(lane: Option<&str>) -> Result<(), Failure> {
-    let Some(lane) = lane else { return Ok(()) };
-    let lane = lookup::lane(lane)?;
-    Err(Failure::usage(
-        format!("halting the {lane} lane alone is not built yet"),
-        "without a lane the kill switch stops every order of every lane",
-    ))
-}
-
-pub(super) fn said(flag: &str, text: &str) -> Result<(), Failure> {
-    if text.trim().is_empty() {
-        return Err(Failure::usage(format!("{flag} says nothing"), "write it for whoever reads the audit later"));
-    }
-    Ok(())
 }

@@ -1,20 +1,17 @@
 //! `kobe resume`: take the kill switch back.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use kobe_desk::kill::KillFile;
-use kobe_store::{Reader, SqliteStore, add_wish, holder};
+use kobe_plan::Verb;
+use kobe_store::{NewWish, Reader, SqliteStore, add_wish, holder};
 
-use super::halt::{refuse_lane, said, show};
+use super::halt::show;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::operator::{RESUME, Rearm, rearm};
+use crate::operator::{Rearm, rearm};
 use crate::settings::Shell;
-use crate::{kill, wiring};
-
-/// How long a running desk may take to answer.
-const PATIENCE: Duration = Duration::from_secs(15);
+use crate::wishing::{self, PATIENCE, Why, said, wait_for_wish};
+use crate::{kill, lookup, wiring};
 
 /// Arguments of `kobe resume`.
 #[derive(Debug, clap::Args)]
@@ -26,26 +23,30 @@ Example:
   kobe resume --cause \"broker replayed fills\" --fix \"reconciled by hand, 0 mismatches\" \\
               --reason \"books tie again\" --operator anna")]
 pub struct Args {
-    /// Resume one lane only (not built yet)
+    /// Resume one lane only; it needs no cause and no fix
     #[arg(value_name = "LANE")]
     lane: Option<String>,
     /// What had happened
     #[arg(long, value_name = "C")]
-    cause: String,
+    cause: Option<String>,
     /// What was done about it
     #[arg(long, value_name = "F")]
-    fix: String,
-    /// Why now
-    #[arg(long, value_name = "R")]
-    reason: String,
-    /// Who; the user at the keyboard by default
-    #[arg(long, value_name = "NAME")]
-    operator: Option<String>,
+    fix: Option<String>,
+    #[command(flatten)]
+    why: Why,
 }
 
 pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
-    refuse_lane(args.lane.as_deref())?;
-    for (flag, text) in [("--cause", &args.cause), ("--fix", &args.fix), ("--reason", &args.reason)] {
+    if let Some(lane) = args.lane.as_deref() {
+        return wishing::ask(shell, Verb::ResumeLane, lookup::lane(lane)?.word(), &args.why);
+    }
+    let (Some(cause), Some(fix)) = (&args.cause, &args.fix) else {
+        return Err(Failure::usage(
+            "taking the kill switch back needs --cause and --fix",
+            "say what had happened and what was done about it; `kobe resume LANE` needs only --reason",
+        ));
+    };
+    for (flag, text) in [("--cause", cause), ("--fix", fix), ("--reason", &args.why.reason)] {
         said(flag, text)?;
     }
     let (state, now) = (&shell.settings.state, shell.now());
@@ -54,10 +55,10 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         return show(shell, now);
     }
     let word = Rearm {
-        cause: args.cause.clone(),
-        fix: args.fix.clone(),
-        operator: kill::operator(args.operator.as_deref()),
-        reason: args.reason.clone(),
+        cause: cause.clone(),
+        fix: fix.clone(),
+        operator: kill::operator(args.why.operator.as_deref()),
+        reason: args.why.reason.clone(),
         said_at: now,
     };
     match holder(state)? {
@@ -82,8 +83,9 @@ fn act(done: Result<(), String>) -> Result<(), Failure> {
 fn ask(shell: &Shell, word: &Rearm, now: Timestamp) -> Result<(), Failure> {
     let state = &shell.settings.state;
     let text = serde_json::to_string(word).expect("four texts are JSON");
-    let id = add_wish(state, RESUME, &text, now)?;
-    match super::task::wait_for_wish(state, id, PATIENCE)? {
+    let wish = NewWish { verb: Verb::Rearm, name: "", reason: &text, operator: &word.operator };
+    let id = add_wish(state, &wish, now)?;
+    match wait_for_wish(state, id, PATIENCE)? {
         Some(note) if note == "done" => Ok(()),
         Some(note) => act(Err(note)),
         None => Err(Failure::no(

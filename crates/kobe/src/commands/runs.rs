@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::time::Duration;
 
 use clap::Subcommand;
 use kobe_calendar::Market;
 use kobe_handlers::CommandHandler;
-use kobe_plan::{Reason, RunId, State, view};
+use kobe_plan::{Reason, RunId, State, Verb, view};
 use kobe_store::{Reader, RunFilter, RunRow};
 use serde_json::json;
 
@@ -14,6 +15,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Paint, Side, count, table};
 use crate::settings::Shell;
+use crate::wishing::{self, Why};
 use crate::{when, wiring};
 
 /// Arguments of `kobe runs`.
@@ -24,7 +26,8 @@ Examples:
   kobe runs list --only failed
   kobe runs list --on 2026-11-27 --task full_universe_scan
   kobe runs show 17
-  kobe runs logs 17                          what its program printed")]
+  kobe runs logs 17                          what its program printed
+  kobe runs cancel 17 --reason \"started by mistake\"")]
 pub struct Args {
     #[command(subcommand)]
     question: Option<Question>,
@@ -47,15 +50,22 @@ enum Question {
         #[arg(long, value_name = "N")]
         attempt: Option<u32>,
     },
-    /// Run again what failed (not built yet)
+    /// Run the task of a run again now, as a run of its own
     Retry {
         /// Its number
         id: u64,
+        #[command(flatten)]
+        why: Why,
+        /// Wait at most so many seconds for its end; 0 does not wait
+        #[arg(long, value_name = "S", default_value_t = 600)]
+        wait: u64,
     },
-    /// Stop what runs (not built yet)
+    /// Take a waiting run out, or tell a running one to stop
     Cancel {
         /// Its number
         id: u64,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -85,17 +95,21 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         Some(Question::List(wanted)) => list(wanted, shell),
         Some(Question::Show { id }) => show(*id, shell),
         Some(Question::Logs { id, attempt }) => logs(*id, *attempt, shell),
-        Some(Question::Retry { id }) => {
+        Some(Question::Retry { id, why, wait }) => {
+            why.said()?;
             let run = find(*id, shell)?;
-            let hint = format!("`kobe task run {}` runs the task now, as a run of its own", run.task);
-            Err(Failure::usage("running the same slot again is not built yet", hint))
+            let reason = format!("again for run {id}: {}", why.reason);
+            super::task::run_now(shell, &run.task, &reason, Duration::from_secs(*wait))
         }
-        Some(Question::Cancel { id }) => {
-            find(*id, shell)?;
-            Err(Failure::usage(
-                "stopping a single run is not built yet",
-                "it ends by itself at the timeout of its task (`kobe task show NAME`)",
-            ))
+        Some(Question::Cancel { id, why }) => {
+            let run = find(*id, shell)?;
+            if run.state.is_terminal() {
+                return Err(Failure::no(
+                    format!("run {id} of {} is over: it {}", run.task, run.state),
+                    "`kobe runs list --only running` shows what is on its way",
+                ));
+            }
+            wishing::ask(shell, Verb::Cancel, &id.to_string(), why)
         }
     }
 }

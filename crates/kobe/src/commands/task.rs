@@ -1,17 +1,16 @@
 //! `kobe task`: what is declared, and running it now.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Subcommand;
 use jiff::Timestamp;
-use kobe_engine::{Batch, Engine, Ports, Store, StoreError, VirtualClock, Wish};
+use kobe_engine::{Batch, Engine, Ports, Store, StoreError, VirtualClock};
 use kobe_plan::scheduler::{Recovered, RecoveredCursor, Settings};
 use kobe_plan::task::{Work, priority_word};
-use kobe_plan::{Desk, State, Task, TaskIx, view};
-use kobe_store::{Reader, RunRow, SqliteStore, WishError, add_wish, holder, wish_text};
+use kobe_plan::{Desk, State, Task, TaskIx, Verb, Wish, view};
+use kobe_store::{NewWish, Reader, RunRow, SqliteStore, WishError, add_wish, holder, wish_text};
 use serde_json::{Value, json};
 
 use crate::desk_files::Loaded;
@@ -20,10 +19,8 @@ use crate::failure::Failure;
 use crate::output::{Paint, Side, count, table};
 use crate::settings::Shell;
 use crate::standing::standing;
-use crate::{lookup, when, wiring};
-
-/// How often the database is asked for news; only when it changed it is read.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+use crate::wishing::{self, LOOK_EVERY, Why, wait_for_wish};
+use crate::{kill, lookup, when, wiring};
 
 /// Arguments of `kobe task`.
 #[derive(Debug, clap::Args)]
@@ -31,7 +28,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 Examples:
   kobe task list --lane trading
   kobe task show full_universe_scan
-  kobe task run fear_greed_fetch --reason \"the source is back\"")]
+  kobe task run fear_greed_fetch --reason \"the source is back\"
+  kobe task pause news_scan --reason \"the feed sends doubles\"
+  kobe task skip daily_report --reason \"sent by hand today\"")]
 pub struct Args {
     #[command(subcommand)]
     question: Question,
@@ -67,6 +66,27 @@ enum Question {
         #[arg(long, value_name = "S", default_value_t = 600)]
         wait: u64,
     },
+    /// Keep a task from running until it is resumed
+    Pause {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Let a paused task run again; nothing is made good
+    Resume {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Leave out the next slot of a task
+    Skip {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        why: Why,
+    },
 }
 
 pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
@@ -74,6 +94,9 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         Question::List { lane, group } => list(shell, lane.as_deref(), group.as_deref()),
         Question::Show { name, at } => show(shell, name, at.as_deref()),
         Question::Run { name, reason, wait } => run_now(shell, name, reason, Duration::from_secs(*wait)),
+        Question::Pause { name, why } => ask(shell, Verb::Pause, name, why),
+        Question::Resume { name, why } => ask(shell, Verb::Resume, name, why),
+        Question::Skip { name, why } => ask(shell, Verb::Skip, name, why),
     }
 }
 
@@ -243,13 +266,22 @@ fn card(task: &Task, loaded: &Loaded, ix: TaskIx, next: &[String], runs: &[RunRo
     text
 }
 
-fn run_now(shell: &Shell, name: &str, reason: &str, wait: Duration) -> Result<Exit, Failure> {
+fn ask(shell: &Shell, verb: Verb, name: &str, why: &Why) -> Result<Exit, Failure> {
+    // A name that nobody knows is told at once, with the nearest one.
+    lookup::task(&shell.desk()?.desk, name)?;
+    wishing::ask(shell, verb, name, why)
+}
+
+/// Runs a task now, by the running desk or here.
+pub(super) fn run_now(shell: &Shell, name: &str, reason: &str, wait: Duration) -> Result<Exit, Failure> {
     let loaded = shell.desk()?;
     let ix = lookup::task(&loaded.desk, name)?;
     let (state, now) = (&shell.settings.state, shell.clock.now());
     match holder(state)? {
         Some(holder) => {
-            let id = add_wish(state, name, reason, now)?;
+            let operator = kill::operator(None);
+            let wish = NewWish { verb: Verb::Run, name, reason, operator: &operator };
+            let id = add_wish(state, &wish, now)?;
             shell.out.talk(&format!("asked the running desk ({holder})"));
             if wait.is_zero() {
                 return told_wish(shell, id);
@@ -268,21 +300,6 @@ fn told_wish(shell: &Shell, id: u128) -> Result<Exit, Failure> {
         shell.out.text(&format!("wish {wish} is written; `kobe runs` shows what comes of it\n"))?;
     }
     Ok(Exit::Fine)
-}
-
-/// Waits until a wish was answered, at most so long.
-pub(super) fn wait_for_wish(state: &Path, id: u128, at_most: Duration) -> Result<Option<String>, Failure> {
-    let reader = Reader::open(state)?.ok_or_else(|| WishError::NoDatabase(state.to_owned()))?;
-    let begun = Instant::now();
-    loop {
-        if let Some(note) = reader.wish(id)?.filter(|w| w.done_at.is_some()).and_then(|w| w.note) {
-            return Ok(Some(note));
-        }
-        if begun.elapsed() >= at_most {
-            return Ok(None);
-        }
-        std::thread::sleep(LOOK_EVERY);
-    }
 }
 
 fn wait_for_end(shell: &Shell, task: &str, id: u128, at_most: Duration) -> Result<Exit, Failure> {
@@ -334,12 +351,22 @@ fn run_here(shell: &Shell, loaded: &Loaded, ix: TaskIx, reason: &str) -> Result<
     let desk = &loaded.desk;
     let task = desk.task(ix).name.clone();
     let store = SqliteStore::open(state, &wiring::opening(&market, now))?;
-    let id = add_wish(state, &task, reason, now)?;
+    let operator = kill::operator(None);
+    let wish = NewWish { verb: Verb::Run, name: &task, reason, operator: &operator };
+    let id = add_wish(state, &wish, now)?;
     let hands = wiring::handler(shell, loaded, &market, &store)?;
     let only = Only { inner: store, desk: desk.clone(), now, wish: id };
     // Time stands still and no start is armed ahead: nothing but the wish can become due.
     let clock = Arc::new(VirtualClock::new(now));
-    let ports = Ports { store: Box::new(only), handler: hands, clock, pulse: Box::new(()) };
+    let out = shell.out;
+    let ports = Ports {
+        store: Box::new(only),
+        handler: hands,
+        clock,
+        pulse: Box::new(()),
+        alarm: Arc::new(move |alert| out.talk(&alert.title)),
+        build: wiring::BUILD.to_owned(),
+    };
     let settings = Settings { arm_ahead: jiff::SignedDuration::ZERO, ..Settings::LIVE };
     Engine::new(desk.clone(), market, settings, &mut |ix| standing(desk, ix), ports)?.run_once()?;
     let reader = Reader::open(state)?.ok_or_else(|| WishError::NoDatabase(state.to_owned()))?;
@@ -370,7 +397,7 @@ impl Store for Only {
             cursors: self.desk.tasks.iter().map(settled).collect(),
             live: Vec::new(),
             next_run,
-            taken: Vec::new(),
+            ..Recovered::default()
         })
     }
 

@@ -1,0 +1,209 @@
+//! Reload: a changed desk under a running one.
+//!
+//! Rule: all or nothing. SIGHUP, or desk files that have changed and then stood still for a moment, are read and checked whole; what changes is told; the engine takes the new
+//! desk between two turns, or the old one goes on and a person is told why. Never half a desk, and never a slot of the past. Start at [`Reloader::read_anew`].
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+use jiff::{SignedDuration, Timestamp};
+use kobe_calendar::Market;
+use kobe_engine::{Alarm, Clock, EngineHandle, NewDesk, Reloaded};
+use kobe_plan::alert::Severity;
+use kobe_plan::{Alert, AlertKind, Desk, TaskIx};
+use serde_json::json;
+
+use crate::desk_files;
+use crate::failure::{Failure, problems_text};
+use crate::output::Paint;
+use crate::standing::standing;
+use crate::voice::Voice;
+use crate::wiring::short_hash;
+
+/// How often the files are looked at. A change is read when two looks in a row have seen the same.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How long the engine may take to put a desk in force.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Days of fire times that are compared.
+const DAYS: i64 = 7;
+
+/// What a reload needs.
+pub struct Parts {
+    /// Where the desk files lie; nothing for the desk built in.
+    pub root: Option<PathBuf>,
+    /// The desk in force.
+    pub desk: Arc<Desk>,
+    /// The engine.
+    pub engine: EngineHandle,
+    /// The market.
+    pub market: Arc<Market>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Says what happened.
+    pub voice: Voice,
+    /// Tells a person.
+    pub alarm: Alarm,
+    /// Hears which configuration is in force.
+    pub in_force: Box<dyn Fn(&Desk) + Send + Sync>,
+}
+
+/// Reads the desk anew when it is told to.
+pub struct Reloader {
+    parts: Parts,
+    desk: Mutex<Arc<Desk>>,
+}
+
+impl Reloader {
+    /// Begins with the desk in force.
+    pub fn new(parts: Parts) -> Reloader {
+        Reloader { desk: Mutex::new(Arc::clone(&parts.desk)), parts }
+    }
+
+    /// Reads the desk files and puts them in force, or says why not. One at a time.
+    pub fn read_anew(&self, occasion: &str) {
+        let mut current = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(root) = &self.parts.root else {
+            let words = format!("{occasion}: the desk built in has no files to read anew; start with --config DIR");
+            self.say("WARN", "reload_refused", json!({ "occasion": occasion, "why": "built in" }), &words);
+            return;
+        };
+        let new = match desk_files::load(Some(root)) {
+            Ok(loaded) => loaded.desk,
+            Err(failure) => return self.refused(occasion, &told(&failure)),
+        };
+        if new.hash == current.hash {
+            let words = format!("{occasion}: the desk files are as they were");
+            return self.say("INFO", "reload_unchanged", json!({ "occasion": occasion, "config": new.hash }), &words);
+        }
+        let changes = self.changes(&current, &new);
+        let standings = (0..new.tasks.len()).map(|i| standing(&new, TaskIx(i as u32))).collect();
+        match self.parts.engine.reload(NewDesk { desk: Arc::clone(&new), standing: standings }, PATIENCE) {
+            Reloaded::InForce => {
+                (self.parts.in_force)(&new);
+                let words = format!(
+                    "{occasion}: desk {} is in force (config {} → {}): {changes}",
+                    new.name,
+                    short_hash(&current),
+                    short_hash(&new)
+                );
+                let fields = json!({ "occasion": occasion, "from": current.hash, "to": new.hash, "changes": changes });
+                self.say("INFO", "reloaded", fields, &words);
+                self.tell(AlertKind::Reloaded, Severity::Info, "a changed desk is in force", &changes, false);
+                *current = new;
+            }
+            Reloaded::Refused(why) => self.refused(occasion, &why),
+            Reloaded::Silent => self.refused(occasion, "the planning loop did not answer"),
+        }
+    }
+
+    /// Says in one line which fire times and settings change.
+    fn changes(&self, old: &Desk, new: &Desk) -> String {
+        let today = self.parts.market.date_of(self.parts.clock.now());
+        let to = today.saturating_add(SignedDuration::from_hours(24 * (DAYS - 1)));
+        match kobe_plan::diff::diff(old, new, &self.parts.market, today, to) {
+            Ok(diff) => diff.summary(),
+            Err(why) => format!("what changes is not known: {why}"),
+        }
+    }
+
+    fn refused(&self, occasion: &str, why: &str) {
+        let words = format!("{occasion}: the changed desk is refused, the old one goes on: {why}");
+        self.say("ERROR", "reload_refused", json!({ "occasion": occasion, "why": why }), &words);
+        self.tell(AlertKind::ReloadRefused, Severity::Error, "a changed desk was refused; the old one goes on", why, false);
+    }
+
+    fn say(&self, level: &str, event: &str, fields: serde_json::Value, words: &str) {
+        self.parts.voice.tell(self.now(), level, event, fields, Some(words));
+    }
+
+    fn tell(&self, kind: AlertKind, severity: Severity, title: &str, detail: &str, recovery: bool) {
+        let alert = Alert::new(kind, severity, "reload", self.now(), title).with_detail(detail);
+        (self.parts.alarm)(Alert { runbook: format!("docs/operate/alerts.md#{kind}"), recovery, ..alert });
+    }
+
+    fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+}
+
+fn told(failure: &Failure) -> String {
+    match failure {
+        Failure::Desk(problems) => problems_text(problems, Paint::plain()),
+        other => other.tell(Paint::plain()),
+    }
+    .trim()
+    .to_owned()
+}
+
+/// Looks at the files of a desk, and has them read when they have changed.
+pub struct FileWatch {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// What a look sees of each file.
+type Look = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
+
+impl FileWatch {
+    /// Begins to look; nothing to look at for the desk built in.
+    ///
+    /// # Errors
+    /// What the system says when it gives no thread.
+    pub fn start(reloader: &Arc<Reloader>) -> std::io::Result<Option<FileWatch>> {
+        let Some(root) = reloader.parts.root.clone() else { return Ok(None) };
+        let (stop, told) = channel();
+        let reloader = Arc::clone(reloader);
+        let first = look(&root);
+        let watch = move || watch_files(&root, first, &told, &|| reloader.read_anew("the desk files have changed"));
+        let thread = thread::Builder::new().name("desk-files".into()).spawn(watch)?;
+        Ok(Some(FileWatch { stop, thread }))
+    }
+
+    /// Stops looking.
+    pub fn close(self) {
+        drop(self.stop);
+        // It has nothing left to look at.
+        let _ = self.thread.join();
+    }
+}
+
+fn watch_files(root: &Path, first: Look, told: &Receiver<()>, changed: &dyn Fn()) {
+    let (mut in_force, mut before) = (first.clone(), first);
+    while told.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+        let seen = look(root);
+        // An editor writes in several steps, `git checkout` file by file: what still moves is not read.
+        if seen == before && seen != in_force {
+            in_force.clone_from(&seen);
+            changed();
+        }
+        before = seen;
+    }
+}
+
+/// Sees what can be seen; what cannot be read will be told when it is read.
+fn look(root: &Path) -> Look {
+    let mut seen = Look::new();
+    let mut directories = vec![(root.to_owned(), 0)];
+    while let Some((directory, depth)) = directories.pop() {
+        let Ok(entries) = fs::read_dir(&directory) else { continue };
+        for path in entries.filter_map(Result::ok).map(|e| e.path()) {
+            if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
+                continue;
+            }
+            let Ok(meta) = fs::metadata(&path) else { continue };
+            if meta.is_dir() && depth < desk_files::DEEPEST {
+                directories.push((path, depth + 1));
+            } else if path.extension().is_some_and(|e| e == "toml") {
+                seen.insert(path, (meta.modified().ok(), meta.len()));
+            }
+        }
+    }
+    seen
+}
