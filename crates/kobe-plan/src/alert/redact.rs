@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use super::Alert;
+
 /// Anything shorter is no secret; it would be found in innocent words.
 const SHORTEST: usize = 6;
 
@@ -35,6 +37,19 @@ impl Redactor {
             }
         }
         clean
+    }
+
+    /// Returns an alert none of whose texts has a secret that is known.
+    pub fn clean_alert(&self, alert: Alert) -> Alert {
+        Alert {
+            cause: self.clean(&alert.cause),
+            title: self.clean(&alert.title),
+            detail: self.clean(&alert.detail),
+            task: alert.task.map(|task| self.clean(&task)),
+            owner: self.clean(&alert.owner),
+            runbook: self.clean(&alert.runbook),
+            ..alert
+        }
     }
 }
 

@@ -35,14 +35,13 @@ pub(super) struct Shown<'a> {
 
 /// Makes an alert fit to be shown: without secrets, without control characters, its detail not beyond all measure. Returns how many characters of it were cut.
 pub(super) fn prepare(alert: Alert, redactor: &Redactor) -> (Alert, usize) {
-    let one = |text: &str| one_line(&redactor.clean(text), LINE);
-    let detail: String =
-        redactor.clean(&alert.detail).trim().chars().map(|c| if c == '\n' { c } else { plain(c) }).collect();
+    let alert = redactor.clean_alert(alert);
+    let one = |text: &str| one_line(text, LINE);
+    let detail: String = alert.detail.trim().chars().map(|c| if c == '\n' { c } else { plain(c) }).collect();
     let length = detail.chars().count();
     let alert = Alert {
         title: one(&alert.title),
         detail: detail.chars().take(KEPT).collect(),
-        cause: redactor.clean(&alert.cause),
         task: alert.task.as_deref().map(one),
         owner: one(&alert.owner),
         runbook: one(&alert.runbook),
