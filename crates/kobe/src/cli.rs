@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    awareness, calendar, check, completions, functions, halt, init, plan, resume, run, runs, simulate, status, task,
-    why,
+    awareness, calendar, check, completions, diff, functions, halt, import, init, plan, resume, run, runs, schema,
+    simulate, status, task, why,
 };
 use crate::settings::Global;
 
@@ -59,8 +59,14 @@ pub enum Command {
     Resume(resume::Args),
     /// Check desk files
     Check(check::Args),
+    /// Show which fire times and settings change between two desks
+    Diff(diff::Args),
     /// Write the desk built in to a directory, to edit it
     Init(init::Args),
+    /// Print the JSON Schema of desk files, for editors
+    Schema(schema::Args),
+    /// Take over what a predecessor left, and say what not
+    Import(import::Args),
     /// Ask the market calendar
     Calendar(calendar::Args),
     /// Write a completion script for a shell

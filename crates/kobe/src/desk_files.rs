@@ -38,7 +38,7 @@ pub const BUILT_IN: &[(&str, &str)] = built_in![
 ];
 
 /// How deep directories may lie in each other; a link that leads back up would have no end.
-const DEEPEST: usize = 8;
+pub const DEEPEST: usize = 8;
 
 /// A desk and where it was read from.
 #[derive(Debug)]
@@ -142,6 +142,25 @@ fn find(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// The word for the desk built in, where a place is asked for.
+pub const BUILT_IN_WORD: &str = "built-in";
+
+/// Reads a desk by its place: a directory, one file, or the word `built-in`.
+///
+/// # Errors
+/// As [`load`].
+pub fn at(place: &Path) -> Result<Loaded, Failure> {
+    if place.as_os_str() == BUILT_IN_WORD {
+        return load(None);
+    }
+    if !place.is_file() {
+        return load(Some(place));
+    }
+    let text = read_text(place)?.map_err(|problem| Failure::Desk(vec![*problem]))?;
+    let desk = parse(&[SourceFile { name: place.display().to_string(), text }]).map_err(Failure::Desk)?;
+    Ok(Loaded { desk: Arc::new(desk), root: place.parent().map(Path::to_owned) })
 }
 
 /// Reads one file; bytes that are no text are a problem with a place.

@@ -8,6 +8,7 @@ mod commands;
 mod desk_files;
 mod exit;
 mod failure;
+mod import;
 mod kill;
 mod lookup;
 mod narrator;
@@ -20,6 +21,7 @@ mod standing;
 mod voice;
 mod when;
 mod wiring;
+mod wishing;
 
 use std::process::ExitCode;
 

@@ -7,13 +7,16 @@ pub mod awareness;
 pub mod calendar;
 pub mod check;
 pub mod completions;
+pub mod diff;
 pub mod functions;
 pub mod halt;
+pub mod import;
 pub mod init;
 pub mod plan;
 pub mod resume;
 pub mod run;
 pub mod runs;
+pub mod schema;
 pub mod simulate;
 pub mod status;
 pub mod task;
@@ -42,7 +45,10 @@ pub fn perform(command: Command, shell: &Shell) -> Result<Exit, Failure> {
         Command::Halt(args) => halt::perform(&args, shell),
         Command::Resume(args) => resume::perform(&args, shell),
         Command::Check(args) => check::perform(&args, shell),
+        Command::Diff(args) => diff::perform(&args, shell),
         Command::Init(args) => init::perform(&args, shell),
+        Command::Import(args) => import::perform(&args, shell),
+        Command::Schema(args) => schema::perform(&args, shell),
         Command::Calendar(args) => calendar::perform(&args, shell),
         Command::Completions(args) => completions::perform(&args, shell),
     }
