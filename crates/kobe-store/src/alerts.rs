@@ -90,7 +90,7 @@ impl AlertRow {
 }
 
 /// What stands in the outbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Waiting {
     /// Alerts that were not told yet.
     pub count: u64,

@@ -32,7 +32,9 @@
 //! ```
 
 mod alerts;
+mod backup;
 mod books;
+mod check;
 mod desk_files;
 mod fault;
 mod journal;
@@ -43,23 +45,32 @@ mod memory;
 mod open;
 mod operator;
 mod packed;
+mod place;
+mod prune;
 mod reader;
 mod reserve;
 mod rows;
 mod schema;
 mod sqlite;
 mod state_files;
+mod steps;
 mod ulid;
 mod wish;
 mod work;
 mod writer;
 
 pub use alerts::{AlertRow, SqliteOutbox, Waiting};
+pub use backup::{
+    BackingUp, BackupError, FileEntry, Manifest, Progress, RestoreError, Restored, Restoring, Source, backup,
+    read_manifest, restore, verify_backup,
+};
 pub use books::SqliteBooks;
+pub use check::{Chains, Checked, check_chains, check_database};
 pub use lock::{Holder, holder};
 pub use memory::{FactHook, MemoryBooks, MemoryOutbox, MemoryStore};
 pub use open::state_directory;
-pub use operator::OperatorRow;
+pub use operator::{OperatorEntry, OperatorRow};
+pub use prune::{Pruned, Pruner, Retention};
 pub use reader::{Reader, RunFilter};
 pub use rows::{About, ArtifactRow, CountRow, CursorRow, HoldRow, OrderRow, PacketRow, RunRow, WishRow};
 pub use sqlite::{OpenError, Opening, SqliteStore};

@@ -13,8 +13,10 @@ use kobe_engine::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::backup::files;
 use crate::fault::{BUSY_MS, damaged, database_path, io_error, store_error};
-use crate::{log, reserve, schema};
+use crate::steps::step;
+use crate::{check, ledger, log, reserve, schema};
 
 /// A database no larger than this is read through at every start; of a larger one only what recovery needs. `Reader::quick_check` reads all of it.
 const CHECKED_AT_START: u64 = 8 << 20;
@@ -41,13 +43,62 @@ pub(crate) fn prepare(state: &Path, build: &str, now: Timestamp) -> Result<Conne
     }
     log::check(&path, &beside(&path, "-wal"))?;
     let mut conn = reserve::with(state, reserve::is_full, || read_write(&path))?;
+    let found = schema::check(&conn, &path)?;
+    if found < schema::KNOWN {
+        keep_before(state, &conn, &path, now)?;
+        step("copied before the migration");
+    }
     schema::migrate(&mut conn, &path, build, now)?;
+    step("migrated");
     let size = fs::metadata(&path).map_err(|e| io_error(&path, &e))?.len();
     if size <= CHECKED_AT_START {
         quick_check(&conn, &path)?;
     }
     trust(&conn, &path)?;
     Ok(conn)
+}
+
+/// Keeps a proved copy of a database that is about to be brought to another schema: the way back.
+fn keep_before(state: &Path, conn: &Connection, path: &Path, now: Timestamp) -> Result<(), StoreError> {
+    let on = |e: rusqlite::Error| store_error(path, &e);
+    let dir = state.join("backups");
+    state_directory(&dir)?;
+    let name = format!("before-schema-{}-{}.db", schema::KNOWN, now.strftime("%Y%m%dT%H%M%SZ"));
+    let (copy, partial) = (dir.join(&name), dir.join(format!("{name}.partial")));
+    for left in fs::read_dir(&dir).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(|e| io_error(&dir, &e))? {
+        // The lock of the directory is ours: whoever was at it is dead.
+        if left.file_name().to_string_lossy().ends_with(".db.partial") {
+            fs::remove_file(left.path()).map_err(|e| io_error(&left.path(), &e))?;
+        }
+    }
+    if fs::symlink_metadata(&copy).is_ok() {
+        // Made at this very instant by a process that died before it migrated.
+        return Ok(());
+    }
+    let snapshot = conn.unchecked_transaction().map_err(on)?;
+    let rows = check::count_rows(&snapshot).map_err(on)?;
+    files::copy_database(&snapshot, path, &partial, &mut |_, _| {})?;
+    drop(snapshot);
+    step("copy made");
+    let proof = immutable(&partial)?;
+    let found: String =
+        proof.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0)).map_err(|e| store_error(&partial, &e))?;
+    let counted = check::count_rows(&proof).map_err(|e| store_error(&partial, &e))?;
+    let whole = found == "ok" && counted == rows && ledger::verify(&proof, &partial)?.is_ok();
+    drop(proof);
+    if !whole {
+        return Err(damaged(path, "a copy of it, made before its schema is changed, is not whole"));
+    }
+    fs::rename(&partial, &copy).map_err(|e| io_error(&copy, &e))?;
+    File::open(&dir).and_then(|d| d.sync_all()).map_err(|e| io_error(&dir, &e))
+}
+
+/// Opens a database that nobody writes, without a log beside it.
+fn immutable(path: &Path) -> Result<Connection, StoreError> {
+    let escaped = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let uri = PathBuf::from(format!("file:{escaped}?immutable=1"));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(uri, flags).map_err(|e| store_error(path, &e))
 }
 
 /// Lets a connection fold the log in when it is the last one to close: the database has proved sound.

@@ -1,7 +1,7 @@
 //! The operator log: who asked for what, why, and what came of it, as a hash chain.
 //!
 //! Rule: an entry is written in the transaction of what it tells of, and never changes or goes. Each names the hash of the one before; count and last hash stand beside the
-//! chain, so that a cut tail is found. Start at [`Entry`].
+//! chain, so that a cut tail is found. Start at [`OperatorEntry`].
 
 use std::path::Path;
 
@@ -59,20 +59,26 @@ fn payload(at: Timestamp, [operator, action, target, reason, result]: [&str; 5])
 }
 
 /// An entry that has no place in the chain yet.
-#[derive(Debug, Clone)]
-pub(crate) struct Entry {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorEntry {
+    /// When.
     pub at: Timestamp,
+    /// Who.
     pub operator: String,
+    /// What.
     pub action: String,
+    /// Of what.
     pub target: String,
+    /// Why.
     pub reason: String,
+    /// What came of it.
     pub result: String,
 }
 
-impl Entry {
+impl OperatorEntry {
     /// Tells of a hold that was set or let go.
-    pub(crate) fn of_hold(hold: &Hold) -> Entry {
-        Entry {
+    pub(crate) fn of_hold(hold: &Hold) -> OperatorEntry {
+        OperatorEntry {
             at: hold.at,
             operator: hold.operator.clone(),
             action: if hold.on { "held".into() } else { "released".into() },
@@ -84,7 +90,7 @@ impl Entry {
 
     /// Gives it its place behind a head.
     pub(crate) fn follow(self, head: &Head) -> (OperatorRow, Head) {
-        let Entry { at, operator, action, target, reason, result } = self;
+        let OperatorEntry { at, operator, action, target, reason, result } = self;
         let payload = payload(at, [&operator, &action, &target, &reason, &result]);
         let block = Block::new(head.hash.as_deref(), payload).expect("whole numbers and texts");
         let next = Head { count: head.count + 1, hash: Some(block.this_hash.clone()) };
@@ -93,8 +99,8 @@ impl Entry {
     }
 
     /// Writes it at the end of the log, inside the transaction that the caller has begun.
-    pub(crate) fn append(self, conn: &Connection) -> rusqlite::Result<()> {
-        let (row, head) = self.follow(&head(conn)?);
+    pub(crate) fn append(&self, conn: &Connection) -> rusqlite::Result<()> {
+        let (row, head) = self.clone().follow(&head(conn)?);
         conn.prepare_cached(
             "INSERT INTO operator_log (seq, at_us, operator, action, target, reason, result, prev_hash, this_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?

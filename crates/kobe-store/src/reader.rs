@@ -34,6 +34,7 @@ use crate::{alerts, desk_files, journal, ledger, open, operator, ulid};
 pub struct Reader {
     conn: Connection,
     path: PathBuf,
+    schema: i64,
 }
 
 /// Which runs are asked for; a field that is `None` asks nothing.
@@ -64,7 +65,23 @@ impl Reader {
     /// # Errors
     /// [`StoreError::Corrupt`], [`StoreError::Newer`] or [`StoreError::Io`] when what is there cannot be read.
     pub fn open(state: &Path) -> Result<Option<Reader>, StoreError> {
-        Ok(open::read_only(state)?.map(|(conn, path)| Reader { conn, path }))
+        let Some((conn, path)) = open::read_only(state)? else { return Ok(None) };
+        let schema = crate::schema::check(&conn, &path)?;
+        Ok(Some(Reader { conn, path, schema }))
+    }
+
+    /// Returns the schema of the database. One that no instance of this build has opened yet is older: what came later is empty there.
+    pub fn schema(&self) -> i64 {
+        self.schema
+    }
+
+    pub(crate) fn parts(&self) -> (&Connection, &Path) {
+        (&self.conn, &self.path)
+    }
+
+    /// Asks for something that came with schema 2.
+    fn ask2<T: Default>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        if self.schema < 2 { Ok(T::default()) } else { self.ask(ask) }
     }
 
     fn ask<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
@@ -223,9 +240,15 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn wishes(&self, limit: usize) -> Result<Vec<WishRow>, StoreError> {
-        let sql =
-            "SELECT id, verb, name, reason, operator, asked_us, done_us, note FROM wishes ORDER BY id DESC LIMIT ?1";
-        self.list(sql, [i64::try_from(limit).unwrap_or(i64::MAX)], wish_row)
+        let sql = format!("{} ORDER BY id DESC LIMIT ?1", self.wish_columns());
+        self.list(&sql, [i64::try_from(limit).unwrap_or(i64::MAX)], wish_row)
+    }
+
+    fn wish_columns(&self) -> &'static str {
+        match self.schema {
+            1 => "SELECT id, 'run', task, reason, '', asked_us, done_us, note FROM wishes",
+            _ => "SELECT id, verb, name, reason, operator, asked_us, done_us, note FROM wishes",
+        }
     }
 
     /// Returns a wish and what came of it.
@@ -233,8 +256,8 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn wish(&self, id: u128) -> Result<Option<WishRow>, StoreError> {
-        let sql = "SELECT id, verb, name, reason, operator, asked_us, done_us, note FROM wishes WHERE id = ?1";
-        Ok(self.list(sql, [ulid::text(id)], wish_row)?.pop())
+        let sql = format!("{} WHERE id = ?1", self.wish_columns());
+        Ok(self.list(&sql, [ulid::text(id)], wish_row)?.pop())
     }
 
     /// Returns alerts, newest first; only those that were not told, if that is asked.
@@ -242,7 +265,7 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn alerts(&self, limit: usize, unsent: bool) -> Result<Vec<AlertRow>, StoreError> {
-        self.ask(|conn| alerts::newest(conn, limit, unsent))
+        self.ask2(|conn| alerts::newest(conn, limit, unsent))
     }
 
     /// Returns how many alerts were not told yet, and how old the oldest of them is.
@@ -250,7 +273,7 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn alerts_waiting(&self) -> Result<Waiting, StoreError> {
-        self.ask(alerts::waiting)
+        self.ask2(alerts::waiting)
     }
 
     /// Returns what operators hold now, lanes before tasks, by name.
@@ -258,6 +281,9 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn holds(&self) -> Result<Vec<HoldRow>, StoreError> {
+        if self.schema < 2 {
+            return Ok(Vec::new());
+        }
         self.list("SELECT kind, name, reason, operator, since_us FROM holds ORDER BY kind, name", [], |r| {
             Ok(HoldRow {
                 kind: r.get(0)?,
@@ -274,7 +300,7 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn operator_log(&self, from: u64, limit: usize) -> Result<Vec<OperatorRow>, StoreError> {
-        self.ask(|conn| operator::rows(conn, from, limit))
+        self.ask2(|conn| operator::rows(conn, from, limit))
     }
 
     /// Returns the stored end of the operator log.
@@ -282,7 +308,7 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn operator_head(&self) -> Result<Head, StoreError> {
-        self.ask(operator::head)
+        self.ask2(operator::head)
     }
 
     /// Verifies the operator log: its end, or the first place where it is broken.
@@ -290,7 +316,7 @@ impl Reader {
     /// # Errors
     /// [`StoreError`] when it cannot be read at all.
     pub fn verify_operator_log(&self) -> Result<Result<Head, Break>, StoreError> {
-        operator::verify(&self.conn, &self.path)
+        if self.schema < 2 { Ok(Ok(Head::default())) } else { operator::verify(&self.conn, &self.path) }
     }
 
     /// Returns the journal of a range of time, both ends included, from the last row before it at which a machine begins; if there is none, from the first such row inside.
@@ -313,7 +339,7 @@ impl Reader {
         to: Timestamp,
         mut each: impl FnMut(JournalRow),
     ) -> Result<(), StoreError> {
-        self.ask(|conn| journal::read(conn, from, to, &mut each))
+        self.ask2(|conn| journal::read(conn, from, to, &mut each))
     }
 
     /// Returns the desk files of a configuration as they were kept.
@@ -321,12 +347,14 @@ impl Reader {
     /// # Errors
     /// [`StoreError`].
     pub fn desk(&self, hash: &str) -> Result<Option<Vec<kobe_plan::SourceFile>>, StoreError> {
-        let text = self.ask(|conn| {
+        let text = self.ask2(|conn| {
             conn.prepare_cached("SELECT files FROM desks WHERE hash = ?1")?
                 .query_row([hash], |r| unpacked(r, 0))
                 .optional()
         })?;
-        let read = |text: String| desk_files::read(&text).map_err(|why| damaged(&self.path, &format!("the desk files of {hash}: {why}")));
+        let read = |text: String| {
+            desk_files::read(&text).map_err(|why| damaged(&self.path, &format!("the desk files of {hash}: {why}")))
+        };
         text.map(read).transpose()
     }
 

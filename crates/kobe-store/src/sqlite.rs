@@ -3,6 +3,7 @@
 //! Rule: one instance a directory, one thread that writes, everything of one turn in one durable transaction. Readers use connections of their own and are never waited for.
 //! Start at [`SqliteStore::open`].
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -19,11 +20,14 @@ use crate::books::SqliteBooks;
 use crate::fault::{Refusal, damaged, database_path, store_error};
 use crate::journal::JournalWrite;
 use crate::lock::{Holder, InstanceLock, LockError};
+use crate::operator::OperatorEntry;
 use crate::packed::Packed;
+use crate::place::Place;
+use crate::prune::Pruner;
 use crate::rows::{RUN_COLUMNS, RunWrite, day_before, instant, maybe_instant, run_row, unsigned, word};
 use crate::work::{Memory, OpenedWrite, TurnWrite, Work, Write};
 use crate::writer::Writer;
-use crate::{books, desk_files, open, reserve, ulid};
+use crate::{backup, books, desk_files, open, reserve, ulid};
 
 /// A slot is due no later than this after its date: a distance from the close, or a holiday season that moved it to the next session.
 const SLOT_TO_DUE: SignedDuration = SignedDuration::from_hours(24 * 15);
@@ -100,6 +104,8 @@ pub struct SqliteStore {
     desk: Known,
     /// `data_version` at which there was no open wish.
     no_wish_at: Option<i64>,
+    /// How the place differs from the one it was settled in.
+    moved: Option<String>,
 }
 
 impl SqliteStore {
@@ -109,12 +115,20 @@ impl SqliteStore {
     /// [`OpenError::Held`] when another instance has the directory; [`StoreError::Corrupt`] and [`StoreError::Newer`] when what is there is damaged or was written by a
     /// newer Kobe, and it is left as it is; [`StoreError::Io`], [`StoreError::Full`] and [`StoreError::Busy`] as they say.
     pub fn open(state: &Path, opening: &Opening<'_>) -> Result<SqliteStore, OpenError> {
+        if fs::symlink_metadata(database_path(state)).is_err()
+            && let Some(left) = backup::interrupted(state)
+        {
+            return Err(left.into());
+        }
         open::state_directory(state)?;
         let lock = InstanceLock::take(state, opening.now).map_err(|e| match e {
             LockError::Held(holder) => OpenError::Held { state: state.to_owned(), holder },
             LockError::Store(error) => OpenError::Store(error),
         })?;
         let conn = open::prepare(state, opening.build, opening.now)?;
+        let here = Place::here(state)?;
+        let stored = Place::stored(&conn).map_err(|e| store_error(&database_path(state), &e))?;
+        let moved = stored.as_ref().and_then(|stored| here.moved_from(stored));
         let memory = Memory::new(opening.build, opening.calendar, opening.tzdb);
         let writer = Writer::start(conn, &database_path(state), memory)?;
         let core = Arc::new(Core {
@@ -124,12 +138,13 @@ impl SqliteStore {
             bell: Bell::default(),
             _lock: lock,
         });
-        let opened = OpenedWrite { at_us: opening.now.as_microsecond(), build: opening.build.to_owned() };
+        let place = stored.is_none().then_some(here);
+        let opened = OpenedWrite { at_us: opening.now.as_microsecond(), build: opening.build.to_owned(), place };
         reserve::with(state, reserve::is_full, || {
             core.writer.call(Work::Opened(opened.clone())).map_err(Refusal::into_store)
         })?;
         let reader = core.reader().map_err(|e| core.writer.met(e))?;
-        Ok(SqliteStore { reader, core, desk: Known::default(), no_wish_at: None })
+        Ok(SqliteStore { reader, core, desk: Known::default(), no_wish_at: None, moved })
     }
 
     /// Opens the books in the same database: reads all facts, verifies their chain, and folds them. Later calls return the same books.
@@ -169,6 +184,34 @@ impl SqliteStore {
     pub fn answer(&self, id: u128, note: String, now: Timestamp) -> Result<(), StoreError> {
         let answer = Work::Answer { id, note: note.into(), at_us: now.as_microsecond() };
         self.core.writer.call(answer).map_err(Refusal::into_store)
+    }
+
+    /// Says how this state directory differs from the one that was last settled: it was copied, moved, or restored by hand. What may trade must be frozen first, then
+    /// [`SqliteStore::settle`] makes this its place.
+    pub fn moved(&self) -> Option<&str> {
+        self.moved.as_deref()
+    }
+
+    /// Settles the database where it lies: from the next opening on it has not moved.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it is as moved as before.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        let here = Place::here(&self.core.state)?;
+        self.core.writer.call(Work::Settle(here)).map_err(Refusal::into_store)
+    }
+
+    /// Writes what an operator did outside the machine into the operator log.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was stored.
+    pub fn log_operator(&self, entry: OperatorEntry) -> Result<(), StoreError> {
+        self.core.writer.call(Work::Operator(entry)).map_err(Refusal::into_store)
+    }
+
+    /// Returns what removes old rows and files while the desk runs. It holds the state like the store it came from.
+    pub fn pruner(&self) -> Pruner {
+        Pruner::new(&self.core)
     }
 
     /// Returns the state directory.

@@ -47,6 +47,11 @@ pub fn add_wish(state: &Path, wish: &NewWish<'_>, now: Timestamp) -> Result<u128
         return Err(WishError::NoDatabase(state.to_owned()));
     }
     let conn = open::read_write(&path)?;
+    let schema = crate::schema::check(&conn, &path)?;
+    if schema < crate::schema::KNOWN {
+        let older = format!("{}: it has schema {schema}; start `kobe run` of this build first", path.display());
+        return Err(StoreError::Io(older).into());
+    }
     open::trust(&conn, &path)?;
     let urandom = Path::new("/dev/urandom");
     let id = ulid::make(now).map_err(|e| io_error(urandom, &e))?;

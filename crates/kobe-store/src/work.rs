@@ -15,8 +15,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::fault::{Refusal, store_error};
 use crate::journal::{self, JournalWrite};
-use crate::operator::Entry;
+use crate::operator::OperatorEntry;
 use crate::packed::Packed;
+use crate::place::Place;
+use crate::prune::Bite;
 use crate::rows::RunWrite;
 use crate::{alerts, ulid};
 
@@ -37,6 +39,12 @@ pub(crate) enum Work {
     Answer { id: u128, note: Note, at_us: i64 },
     /// The files of a desk that comes into force.
     Desk { hash: String, files: Packed, at_us: i64 },
+    /// What an operator did outside the machine.
+    Operator(OperatorEntry),
+    /// The database is settled where it lies.
+    Settle(Place),
+    /// Something old goes.
+    Prune(Bite),
     /// An instance has opened the database.
     Opened(OpenedWrite),
     /// Anything a test wants done to the connection.
@@ -130,6 +138,8 @@ pub(crate) struct BudgetWrite {
 pub(crate) struct OpenedWrite {
     pub at_us: i64,
     pub build: String,
+    /// Where it lies, if it was never settled.
+    pub place: Option<Place>,
 }
 
 /// What the writer remembers between transactions, so that it need not ask.
@@ -200,6 +210,9 @@ impl Work {
                 .and_then(|mut s| s.execute(params![hash, files, at_us]))
                 .map(|_| ())
                 .map_err(on),
+            Work::Operator(entry) => entry.append(conn).map_err(on),
+            Work::Settle(place) => place.store(conn).map_err(on),
+            Work::Prune(bite) => bite.perform(conn).map_err(on),
             Work::Opened(opened) => opened.perform(conn).map_err(on),
             #[cfg(test)]
             Work::Probe(probe) => probe(conn).map_err(on),
@@ -285,7 +298,7 @@ impl TurnWrite {
                 }
                 Write::Alert(alert) => alerts::put(conn, alert).map_err(on)?,
                 Write::Hold(hold) => {
-                    put_hold(conn, hold).and_then(|()| Entry::of_hold(hold).append(conn)).map_err(on)?;
+                    put_hold(conn, hold).and_then(|()| OperatorEntry::of_hold(hold).append(conn)).map_err(on)?;
                 }
                 Write::Orphan { id, at_us } => {
                     let closed = conn
@@ -320,7 +333,7 @@ fn answer(conn: &Connection, id: u128, note: &Note, at_us: i64, path: &Path) -> 
         )
         .and_then(|mut ask| {
             ask.query_row(params![ulid::text(id), at_us, note], |r| {
-                Ok(Entry {
+                Ok(OperatorEntry {
                     at,
                     operator: r.get(0)?,
                     action: r.get(1)?,
@@ -520,6 +533,9 @@ impl OpenedWrite {
                 "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
                 params![key, value],
             )?;
+        }
+        if let Some(place) = &self.place {
+            place.store(conn)?;
         }
         Ok(())
     }

@@ -338,7 +338,7 @@ fn a_wish_is_kept_whole_and_what_came_of_it_stands_in_the_operator_log() {
         let wishes = [
             NewWish { verb: Verb::Pause, name: "alpha", reason: "the feed is \"late\"\n", operator: "ann" },
             NewWish { verb: Verb::HaltLane, name: "trading", reason: "é", operator: "bo" },
-            NewWish { verb: Verb::Reload, name: "", reason: "", operator: "" },
+            NewWish { verb: Verb::Cancel, name: "", reason: "", operator: "" },
         ];
         let ids = wishes.map(|wish| keeper.add(&wish));
         let open = keeper.store().wishes().expect("it can be read");

@@ -158,12 +158,12 @@ fn refuses_and_takes_it_when_there_is_room() {
         (next, version) = (next + 1, version + 1);
         assert_eq!(there(&state).0, next - 1, "round {round}: nobody had to start anything anew");
     }
-    assert!(next > 40, "only {} turns", next - 1);
+    assert!(next >= 40, "only {} turns", next - 1);
     fill(&disk);
     until_full(&mut store, next);
     drop((outbox, books, store));
     let mut again = SqliteStore::open(&state, &opening()).unwrap_or_else(|e| panic!("closed while it was full: {e}"));
-    assert_eq!(again.recover().unwrap_or_else(|e| panic!("{e}")).cursors[0].turns + 1, there(&state).0 + 1);
+    assert_eq!(again.recover().unwrap_or_else(|e| panic!("{e}")).cursors[0].turns, there(&state).0);
     let books = again.books().unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(books.book().version(), version, "every fact that was acknowledged");
 }

@@ -22,7 +22,7 @@ use kobe_trade::chain::Head;
 pub use books::{FactHook, MemoryBooks};
 pub use outbox::MemoryOutbox;
 
-use crate::operator::{Entry, OperatorRow};
+use crate::operator::{OperatorEntry, OperatorRow};
 use crate::rows::{RunRow, WishRow, day_before};
 use crate::sqlite::ENDED_MOST;
 use crate::ulid;
@@ -144,7 +144,7 @@ impl MemoryStore {
         &self.journal
     }
 
-    fn log(&mut self, entry: Entry) {
+    fn log(&mut self, entry: OperatorEntry) {
         let (row, head) = entry.follow(&self.operator_head);
         self.operators.push(row);
         self.operator_head = head;
@@ -158,7 +158,7 @@ impl MemoryStore {
                 Change::Alert(alert) => raised.push(alert.clone()),
                 Change::Hold(hold) => {
                     let hold = Hold { at: micro(hold.at), ..hold.clone() };
-                    self.log(Entry::of_hold(&hold));
+                    self.log(OperatorEntry::of_hold(&hold));
                     if hold.on {
                         self.holds.insert(hold.held.clone(), hold);
                     } else {
@@ -167,7 +167,7 @@ impl MemoryStore {
                 }
                 Change::WishDone { id, note } => {
                     let wish = &self.wishes[id];
-                    let entry = Entry {
+                    let entry = OperatorEntry {
                         at: micro(batch.at),
                         operator: wish.operator.clone(),
                         action: wish.verb.to_string(),

@@ -1,0 +1,258 @@
+//! Backup: a state directory as it stood at one instant, proved before it has its name.
+//!
+//! Rule: the database is copied through SQLite while a desk may be writing it, one snapshot with its log folded in; then the copy is opened, read from end to end and counted,
+//! as a restore would; only then the directory gets its name. A backup that is there is whole, and is never written again. Start at [`backup`] and [`restore`].
+
+pub(crate) mod files;
+mod manifest;
+mod restore;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use kobe_engine::StoreError;
+
+pub use manifest::{FileEntry, Manifest, Source, read_manifest, verify_backup};
+pub(crate) use restore::interrupted;
+pub use restore::{RestoreError, Restored, Restoring, restore};
+
+use crate::check::{check_database, count_rows};
+use crate::fault::{io_error, store_error};
+use crate::reader::Reader;
+use crate::steps::step;
+use crate::{ledger, lock, open, operator, place, schema};
+use files::{Workplace, beside, parent};
+
+/// What a backup or a restore is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress<'a> {
+    /// It has come to a part of its work.
+    Part(&'a str),
+    /// The database is being copied.
+    Pages {
+        /// Pages that are copied.
+        done: u64,
+        /// All pages.
+        all: u64,
+    },
+    /// A file was copied.
+    File {
+        /// Its path below the state directory.
+        path: &'a str,
+        /// Its size.
+        bytes: u64,
+    },
+}
+
+/// How a backup is made.
+#[derive(Debug, Clone, Copy)]
+pub struct BackingUp<'a> {
+    /// The present instant.
+    pub now: Timestamp,
+    /// Which build makes it.
+    pub build: &'a str,
+    /// Take what programs printed as well.
+    pub output: bool,
+}
+
+/// Why a backup was not made. What was there before is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// Nothing was ever started there.
+    #[error("{} holds no database", .0.display())]
+    NoDatabase(PathBuf),
+    /// Something has the name already.
+    #[error("{} is there already; a backup is never written over", .0.display())]
+    Exists(PathBuf),
+    /// Another process is making it.
+    #[error("another process is making {}", .0.display())]
+    Underway(PathBuf),
+    /// The copy was made and is not what was copied.
+    #[error("the copy is not what was copied: {0}; look at the disk that it was written to")]
+    NotProved(String),
+    /// The state cannot be read, or the copy cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Of the files at the top of a state directory, those that are no part of a backup: the database is copied through SQLite, the others belong to a process or are backups themselves.
+fn is_left_out(name: &str, options: &BackingUp<'_>) -> bool {
+    matches!(name, "kobe.lock" | "kobe.reserve" | "backups")
+        || name.starts_with("kobe.db")
+        || (name == "output" && !options.output)
+}
+
+/// Makes a backup of a state directory, which may be in use.
+///
+/// The directory is made under another name (`DIR.partial`), proved and flushed; then it gets its name. A process that is killed at any moment leaves no `dir`, or a whole one;
+/// what it leaves beside it goes with the next try.
+///
+/// # Errors
+/// [`BackupError`]; there is no `dir` then, or the one that was there.
+pub fn backup(
+    state: &Path,
+    dir: &Path,
+    options: &BackingUp<'_>,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Manifest, BackupError> {
+    let Some((conn, path)) = open::read_only(state)? else { return Err(BackupError::NoDatabase(state.to_owned())) };
+    if fs::symlink_metadata(dir).is_ok() {
+        return Err(BackupError::Exists(dir.to_owned()));
+    }
+    files::make_dir(parent(dir))?;
+    let place = Workplace::take(&beside(dir, ".partial"))?.ok_or_else(|| BackupError::Underway(dir.to_owned()))?;
+    step("begun");
+
+    progress(Progress::Part("database"));
+    let on = |e: rusqlite::Error| store_error(&path, &e);
+    let schema = schema::check(&conn, &path)?;
+    let snapshot = conn.unchecked_transaction().map_err(on)?;
+    let chain = ledger::head(&snapshot).map_err(on)?;
+    let operator_log = if schema >= 2 { operator::head(&snapshot).map_err(on)? } else { Default::default() };
+    let rows = count_rows(&snapshot).map_err(on)?;
+    let copy = place.path.join("kobe.db");
+    files::copy_database(&snapshot, &path, &copy, &mut |done, all| progress(Progress::Pages { done, all }))?;
+    drop(snapshot);
+    drop(conn);
+    step("database copied");
+    let sum = files::sum(&copy)?;
+    let mut entries = vec![FileEntry { path: "kobe.db".into(), bytes: sum.bytes, sha256: sum.sha256 }];
+
+    progress(Progress::Part("files"));
+    let mut left_out = Vec::new();
+    copy_files(state, &place.path, options, &mut entries, &mut left_out, progress)?;
+    step("files copied");
+
+    progress(Progress::Part("proof"));
+    let manifest = Manifest {
+        format: manifest::FORMAT,
+        schema,
+        build: options.build.to_owned(),
+        created_at: options.now,
+        source: Source {
+            state: fs::canonicalize(state).unwrap_or_else(|_| state.to_owned()).display().to_string(),
+            host: lock::host(),
+            machine: place::machine(),
+        },
+        files: entries,
+        left_out,
+        rows,
+        chain,
+        operator_log,
+    };
+    prove(&place.path, &manifest)?;
+    step("proved");
+
+    manifest.write(&place.path)?;
+    files::sync_dir(&place.path)?;
+    step("flushed");
+    match files::rename_new(&place.path, dir) {
+        Err(_) if fs::symlink_metadata(dir).is_ok() && place.path.exists() => Err(BackupError::Exists(dir.to_owned())),
+        other => other.map_err(BackupError::from),
+    }?;
+    step("named");
+    Ok(manifest)
+}
+
+/// Opens the copied database in a directory of its own and holds it against the manifest.
+fn prove(dir: &Path, manifest: &Manifest) -> Result<(), BackupError> {
+    let scratch = dir.join("proof");
+    files::make_dir(&scratch)?;
+    let copy = scratch.join("kobe.db");
+    let sum = files::copy(&dir.join("kobe.db"), &copy)?;
+    let not = |what: &str| Err(BackupError::NotProved(what.to_owned()));
+    if sum.sha256 != manifest.files[0].sha256 {
+        return not("its bytes change from one reading to the next");
+    }
+    manifest.hold_against(&scratch).map_err(BackupError::NotProved)?;
+    // What can be restored can also be written.
+    let conn = open::read_write(&copy)?;
+    conn.busy_timeout(files::PATIENCE)
+        .and_then(|()| conn.execute_batch("BEGIN IMMEDIATE; ROLLBACK"))
+        .map_err(|e| store_error(&copy, &e))?;
+    drop(conn);
+    fs::remove_dir_all(&scratch).map_err(|e| io_error(&scratch, &e))?;
+    Ok(())
+}
+
+impl Manifest {
+    /// Reads the database of a directory from end to end and compares it with what was written down; says what differs.
+    pub(crate) fn hold_against(&self, state: &Path) -> Result<(), String> {
+        let reader = match Reader::open(state) {
+            Ok(Some(reader)) => reader,
+            Ok(None) => return Err("there is no database".into()),
+            Err(error) => return Err(error.to_string()),
+        };
+        let found = check_database(&reader).map_err(|e| e.to_string())?;
+        if found.schema != self.schema {
+            return Err(format!("its schema is {}, not {}", found.schema, self.schema));
+        }
+        if (&found.chain, &found.operator_log) != (&self.chain, &self.operator_log) {
+            return Err("its chains end elsewhere".into());
+        }
+        let differs = |(table, rows): (&String, &u64)| (self.rows.get(table) != Some(rows)).then(|| table.clone());
+        match found.rows.iter().find_map(differs) {
+            Some(table) => Err(format!("table {table} has other rows than were counted")),
+            None if found.rows.len() != self.rows.len() => Err("it lacks a table".into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Copies what lies beside the database.
+fn copy_files(
+    state: &Path,
+    to: &Path,
+    options: &BackingUp<'_>,
+    entries: &mut Vec<FileEntry>,
+    left_out: &mut Vec<String>,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), BackupError> {
+    let ours = fs::canonicalize(to).map_err(|e| io_error(to, &e))?;
+    let mut waiting = vec![PathBuf::new()];
+    while let Some(below) = waiting.pop() {
+        let from = state.join(&below);
+        let listed = fs::read_dir(&from).map_err(|e| io_error(&from, &e))?;
+        let mut names = listed
+            .map(|entry| entry.map(|e| e.file_name()).map_err(|e| io_error(&from, &e)))
+            .collect::<Result<Vec<_>, _>>()?;
+        names.sort();
+        for name in names {
+            let path = below.join(&name);
+            let (text, source) = (path.to_string_lossy().into_owned(), state.join(&path));
+            let at_top = below.as_os_str().is_empty();
+            if (at_top && is_left_out(&text, options)) || text.ends_with(".tmp") {
+                continue;
+            }
+            // A file that goes while we look is one that is being replaced: its new one has the same name or comes with the next backup.
+            let Ok(meta) = fs::symlink_metadata(&source) else { continue };
+            if meta.is_dir() {
+                if fs::canonicalize(&source).is_ok_and(|dir| dir != ours) {
+                    files::make_dir(&to.join(&path))?;
+                    waiting.push(path);
+                }
+                continue;
+            }
+            if !meta.is_file()
+                || files::below(&text).as_ref() != Some(&path)
+                || text == manifest::NAME
+                || text == manifest::SUMS
+            {
+                left_out.push(text);
+                continue;
+            }
+            let sum = match files::copy(&source, &to.join(&path)) {
+                Ok(sum) => sum,
+                Err(_) if !source.exists() => continue,
+                Err(error) => return Err(error.into()),
+            };
+            progress(Progress::File { path: &text, bytes: sum.bytes });
+            entries.push(FileEntry { path: text, bytes: sum.bytes, sha256: sum.sha256 });
+        }
+        files::sync_dir(&to.join(&below))?;
+    }
+    Ok(())
+}
