@@ -2,7 +2,7 @@
 //!
 //! Rule: a row is stored in the transaction of what came of it, so whatever is acknowledged can be explained. A segment begins with the machine as it stood (at a start, at
 //! midnight of the desk, after a reload) and goes on turn by turn; each turn carries a digest of what came out. Living a segment again gives the same digests, or names the
-//! first turn that differs. Start at [`replay`].
+//! first turn that differs. Start at [`Replay`].
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -281,68 +281,113 @@ pub enum ReplayError {
     Machine(#[from] SnapshotError),
 }
 
-/// Lives the rows of a journal again, in order. Every turn is shown to `see` with what came out of it.
-///
-/// # Errors
-/// [`ReplayError`], when it cannot be lived at all; that it came out otherwise is an answer, not an error.
-pub fn replay(
-    rows: &[JournalRow],
-    desk_of: &dyn Fn(&str) -> Option<Arc<Desk>>,
-    market: &Arc<Market>,
-    see: &mut dyn FnMut(Timestamp, &Desk, &Turn),
-) -> Result<Replayed, ReplayError> {
-    let mut machine: Option<Scheduler> = None;
-    let (mut recorded, mut replayed) = (Sha256::new(), Sha256::new());
-    let mut told =
-        Replayed { segments: 0, turns: 0, inputs: 0, recorded: String::new(), replayed: String::new(), differs: None };
-    for row in rows {
-        let unreadable = |why: String| ReplayError::Row { at: row.at, why };
-        if row.begins {
-            let begin: Begin = serde_json::from_str(&row.body).map_err(|e| unreadable(e.to_string()))?;
-            let then = format!("calendar {}, time zones {}", begin.calendar, begin.tzdb);
-            let now = format!("calendar {}, time zones {}", market.version(), market.tzdb_version());
-            if then != now {
-                return Err(ReplayError::Versions { at: row.at, then, now });
-            }
-            if begin.why == Why::Day
-                && machine.as_ref().is_some_and(|m| m.snapshot() != begin.machine)
-                && told.differs.is_none()
-            {
-                let inputs = "(the machine at the beginning of the day)".to_owned();
-                let recorded = row.digest.clone();
-                told.differs =
-                    Some(Difference { at: row.at, turn: told.turns, inputs, recorded, replayed: String::new() });
-            }
-            let desk = desk_of(&begin.desk).ok_or_else(|| ReplayError::Desk(begin.desk.clone()))?;
-            let settings = begin.settings();
-            machine = Some(Scheduler::restore(desk, Arc::clone(market), settings, begin.machine)?);
-            told.segments += 1;
-            continue;
+/// Shows a turn with what came out of it.
+pub type See<'a> = dyn FnMut(Timestamp, &Desk, &Turn) + 'a;
+
+/// Lives a journal again, row by row.
+pub struct Replay<'a> {
+    desk_of: &'a dyn Fn(&str) -> Option<Arc<Desk>>,
+    market: &'a Arc<Market>,
+    see: &'a mut See<'a>,
+    machine: Option<Scheduler>,
+    recorded: Sha256,
+    replayed: Sha256,
+    told: Replayed,
+}
+
+impl<'a> Replay<'a> {
+    /// Begins; every turn is shown to `see`.
+    pub fn new(
+        desk_of: &'a dyn Fn(&str) -> Option<Arc<Desk>>,
+        market: &'a Arc<Market>,
+        see: &'a mut See<'a>,
+    ) -> Replay<'a> {
+        let (recorded, replayed) = (String::new(), String::new());
+        let told = Replayed { segments: 0, turns: 0, inputs: 0, recorded, replayed, differs: None };
+        Replay { desk_of, market, see, machine: None, recorded: Sha256::new(), replayed: Sha256::new(), told }
+    }
+
+    /// Lives the next row.
+    ///
+    /// # Errors
+    /// [`ReplayError`], when it cannot be lived at all; that it came out otherwise is an answer, not an error.
+    pub fn feed(&mut self, row: &JournalRow) -> Result<(), ReplayError> {
+        if row.begins { self.begin(row) } else { self.turn(row) }
+    }
+
+    fn begin(&mut self, row: &JournalRow) -> Result<(), ReplayError> {
+        let begin: Begin = serde_json::from_str(&row.body)
+            .map_err(|e| ReplayError::Row { at: row.at, why: e.to_string() })?;
+        let then = format!("calendar {}, time zones {}", begin.calendar, begin.tzdb);
+        let now = format!("calendar {}, time zones {}", self.market.version(), self.market.tzdb_version());
+        if then != now {
+            return Err(ReplayError::Versions { at: row.at, then, now });
         }
-        let machine = machine.as_mut().ok_or(ReplayError::NoBeginning(row.at))?;
+        let is_another = self.machine.as_ref().is_some_and(|m| m.snapshot() != begin.machine);
+        if begin.why == Why::Day && is_another && self.told.differs.is_none() {
+            self.told.differs = Some(Difference {
+                at: row.at,
+                turn: self.told.turns,
+                inputs: "(the machine at the beginning of the day)".to_owned(),
+                recorded: row.digest.clone(),
+                replayed: String::new(),
+            });
+        }
+        let desk = (self.desk_of)(&begin.desk).ok_or_else(|| ReplayError::Desk(begin.desk.clone()))?;
+        let settings = begin.settings();
+        self.machine = Some(Scheduler::restore(desk, Arc::clone(self.market), settings, begin.machine)?);
+        self.told.segments += 1;
+        Ok(())
+    }
+
+    fn turn(&mut self, row: &JournalRow) -> Result<(), ReplayError> {
+        let machine = self.machine.as_mut().ok_or(ReplayError::NoBeginning(row.at))?;
         let desk = Arc::clone(machine.desk());
-        let inputs = read_inputs(&desk, &row.body).map_err(unreadable)?;
-        told.turns += 1;
-        told.inputs += inputs.len() as u64;
+        let inputs = read_inputs(&desk, &row.body).map_err(|why| ReplayError::Row { at: row.at, why })?;
+        self.told.turns += 1;
+        self.told.inputs += inputs.len() as u64;
         let turn = machine.step(row.at, inputs);
-        see(row.at, &desk, &turn);
+        (self.see)(row.at, &desk, &turn);
         let came = digest(&desk, &turn);
-        for (hash, digest) in [(&mut recorded, &row.digest), (&mut replayed, &came)] {
+        for (hash, digest) in [(&mut self.recorded, &row.digest), (&mut self.replayed, &came)] {
             hash.update(row.at.as_microsecond().to_be_bytes());
             hash.update(digest.as_bytes());
         }
-        if came != row.digest && told.differs.is_none() {
-            told.differs = Some(Difference {
+        if came != row.digest && self.told.differs.is_none() {
+            self.told.differs = Some(Difference {
                 at: row.at,
-                turn: told.turns,
+                turn: self.told.turns,
                 inputs: row.body.clone(),
                 recorded: row.digest.clone(),
                 replayed: came,
             });
         }
+        Ok(())
     }
-    let hex = |hash: Sha256| hash.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    told.recorded = hex(recorded);
-    told.replayed = hex(replayed);
-    Ok(told)
+
+    /// Returns what came of it.
+    pub fn end(mut self) -> Replayed {
+        let hex = |hash: Sha256| hash.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        self.told.recorded = hex(self.recorded);
+        self.told.replayed = hex(self.replayed);
+        self.told
+    }
+}
+
+/// Lives rows again, in order.
+///
+/// # Errors
+/// As [`Replay::feed`].
+pub fn replay(
+    rows: &[JournalRow],
+    desk_of: &dyn Fn(&str) -> Option<Arc<Desk>>,
+    market: &Arc<Market>,
+    see: &mut See<'_>,
+) -> Result<Replayed, ReplayError> {
+    let mut again = |at: Timestamp, desk: &Desk, turn: &Turn| see(at, desk, turn);
+    let mut replay = Replay::new(desk_of, market, &mut again);
+    for row in rows {
+        replay.feed(row)?;
+    }
+    Ok(replay.end())
 }

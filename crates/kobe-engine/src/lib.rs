@@ -25,4 +25,4 @@ pub use ports::{Batch, Channel, Delivery, JournalRow, Outbox, Pulse, Store, Stor
 pub use trace::Trace;
 pub use vitals::{LaneLoad, LastError, Upcoming, Vitals, VitalsBoard};
 pub use watch::Pong;
-pub use watchdog::{Eyes, Standing, Watchdog};
+pub use watchdog::{Eyes, Watchdog, Watched};

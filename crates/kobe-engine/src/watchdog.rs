@@ -37,14 +37,14 @@ pub struct Eyes {
 pub struct Watchdog {
     stop: Sender<()>,
     thread: JoinHandle<()>,
-    standing: Standing,
+    standing: Watched,
 }
 
 /// What the watchdog has told and is not over.
 #[derive(Debug, Clone, Default)]
-pub struct Standing(Arc<Mutex<Vec<AlertKind>>>);
+pub struct Watched(Arc<Mutex<Vec<AlertKind>>>);
 
-impl Standing {
+impl Watched {
     /// Returns what is wrong now.
     pub fn read(&self) -> Vec<AlertKind> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -58,7 +58,7 @@ impl Watchdog {
     /// What the system says when it gives no thread.
     pub fn start(engine: EngineHandle, clock: Arc<dyn Clock>, alarm: Alarm, eyes: Eyes) -> std::io::Result<Watchdog> {
         let (stop, told) = channel::<()>();
-        let standing = Standing::default();
+        let standing = Watched::default();
         let shown = standing.clone();
         let look = move || {
             let mut watch = Watch::new(clock.now());
@@ -86,7 +86,7 @@ impl Watchdog {
     }
 
     /// Returns where it can be read what is wrong.
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> Watched {
         self.standing.clone()
     }
 

@@ -15,4 +15,4 @@ mod server;
 mod signs;
 
 pub use server::{Web, WebError};
-pub use signs::{Deck, MarketSign, Orders, Performance, Signs};
+pub use signs::{AlertSign, Deck, MarketSign, Orders, Performance, Signs};

@@ -102,7 +102,45 @@ fn checks(deck: &Deck, vitals: &Vitals, now: Timestamp) -> Vec<Check> {
             age_s: Some(0.0),
         },
     };
-    vec![heartbeat, accepting, queues, kill, calendar]
+    vec![heartbeat, accepting, queues, kill, calendar, watched(deck), alerts(deck), disk(deck, vitals)]
+}
+
+/// What the watchdog says, which is not the loop that it watches.
+fn watched(deck: &Deck) -> Check {
+    let wrong = (deck.signs.watch)();
+    let (grade, detail) = match wrong.is_empty() {
+        true => (Grade::Green, "the watchdog finds nothing".to_owned()),
+        false => (Grade::Red, wrong.join(", ")),
+    };
+    Check { name: "watch", grade, detail, age_s: None }
+}
+
+fn alerts(deck: &Deck) -> Check {
+    let sign = (deck.signs.alerts)();
+    let grade = if sign.wrong.is_some() { Grade::Amber } else { Grade::Green };
+    let wrong = sign.wrong.map_or(String::new(), |wrong| format!("; {wrong}"));
+    Check { name: "alerts", grade, detail: format!("{}, {} not out yet{wrong}", sign.channels, sign.unsent), age_s: None }
+}
+
+/// Below this much free disk a person is told.
+const DISK_WARN_BYTES: u64 = 5 << 30;
+/// Below this much nothing can be stored safely any more.
+const DISK_LEAST_BYTES: u64 = 256 << 20;
+
+fn disk(deck: &Deck, vitals: &Vitals) -> Check {
+    let (grade, detail) = match ((deck.signs.disk)(), vitals.disk_full) {
+        (_, Some(since)) => (Grade::Red, format!("full since {since}: nothing starts until there is room")),
+        (Some(free), None) => {
+            let grade = match free {
+                DISK_WARN_BYTES.. => Grade::Green,
+                DISK_LEAST_BYTES.. => Grade::Amber,
+                _ => Grade::Red,
+            };
+            (grade, format!("{} MiB free", free >> 20))
+        }
+        (None, None) => (Grade::Amber, "the system does not say how much is free".to_owned()),
+    };
+    Check { name: "disk", grade, detail, age_s: None }
 }
 
 fn health(deck: &Deck, now: Timestamp) -> Answer {

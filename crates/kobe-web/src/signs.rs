@@ -46,8 +46,25 @@ pub struct Performance {
     pub updated: Option<Timestamp>,
 }
 
+/// How it stands with the telling of alerts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AlertSign {
+    /// What is wrong with it; nothing when alerts get out, or go to the log because no channel is set.
+    pub wrong: Option<String>,
+    /// One line: which channels there are.
+    pub channels: String,
+    /// Alerts that no channel has yet.
+    pub unsent: usize,
+}
+
 /// What is asked of the binary when a page is asked for.
 pub struct Signs {
+    /// Returns what the watchdog has told and is not over, by kind.
+    pub watch: Box<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// Returns how it stands with alerts.
+    pub alerts: Box<dyn Fn() -> AlertSign + Send + Sync>,
+    /// Returns the free bytes where the state lies; nothing when the system does not say.
+    pub disk: Box<dyn Fn() -> Option<u64> + Send + Sync>,
     /// Returns why the kill switch is pulled, if it is.
     pub kill: Box<dyn Fn(Timestamp) -> Option<String> + Send + Sync>,
     /// Returns where the market stands; nothing where the calendar ends.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::{SignedDuration, Timestamp};
 use kobe_engine::{LaneLoad, LastError, VirtualClock, Vitals, VitalsBoard};
 use kobe_plan::Lane;
-use kobe_web::{Deck, MarketSign, Orders, Signs, Web, WebError};
+use kobe_web::{AlertSign, Deck, MarketSign, Orders, Signs, Web, WebError};
 use serde_json::{Value, json};
 
 fn start() -> Timestamp {
@@ -53,6 +53,9 @@ fn serve(vitals: Vitals, metrics: bool) -> Fixture {
     let killed = Arc::new(AtomicBool::new(false));
     let pulled = Arc::clone(&killed);
     let signs = Signs {
+        watch: Box::new(Vec::new),
+        alerts: Box::new(AlertSign::default),
+        disk: Box::new(|| Some(100 << 30)),
         kill: Box::new(move |_| pulled.load(Ordering::SeqCst).then(|| "strange fills".to_owned())),
         market: Box::new(|_| {
             Some(MarketSign { phase: "market_morning".into(), mode: "ACTIVE_TRADING".into(), zone: "primary".into() })
@@ -285,6 +288,9 @@ fn a_port_in_use_is_named() {
     let Fixture { web, clock, .. } = serve(vitals(), true);
     drop(web);
     let signs = Signs {
+        watch: Box::new(Vec::new),
+        alerts: Box::new(AlertSign::default),
+        disk: Box::new(|| None),
         kill: Box::new(|_| None),
         market: Box::new(|_| None),
         orders: Box::new(|| None),
