@@ -62,6 +62,7 @@ const KEEPERS: &[(&str, &str)] = &[
     ("clap", "kobe"),
     ("signal-hook", "kobe"),
     ("indicatif", "kobe"),
+    ("ureq", "kobe-handlers"),
 ];
 
 /// Words that no source of a pure crate holds outside a comment. Clippy knows the calls; this also sees an import and what a macro hides.
