@@ -54,6 +54,8 @@ mod schema;
 mod sqlite;
 mod state_files;
 mod steps;
+#[cfg(test)]
+mod testing;
 mod ulid;
 mod wish;
 mod work;

@@ -256,3 +256,6 @@ fn create(state: &Path, path: &Path, build: &str, now: Timestamp) -> Result<(), 
     fs::rename(&fresh, path).map_err(|e| io_error(path, &e))?;
     File::open(state).and_then(|d| d.sync_all()).map_err(|e| io_error(state, &e))
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use kobe_trade::chain::sha256;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::fault::{damaged, store_error};
+use crate::steps::step;
 
 /// "KOBE": stands in the header of the file, so that `file` and we know whose it is.
 pub(crate) const APPLICATION_ID: i32 = 0x4B4F_4245;
@@ -45,13 +46,14 @@ pub(crate) fn migrate(conn: &mut Connection, path: &Path, build: &str, now: Time
         "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, checksum TEXT NOT NULL, applied_us INTEGER NOT NULL, build TEXT NOT NULL) STRICT",
     )
     .map_err(on)?;
-    for step in MIGRATIONS.iter().filter(|m| m.version > found) {
-        tx.execute_batch(step.sql).map_err(on)?;
+    for one in MIGRATIONS.iter().filter(|m| m.version > found) {
+        tx.execute_batch(one.sql).map_err(on)?;
         tx.execute(
             "INSERT INTO migrations (version, checksum, applied_us, build) VALUES (?1, ?2, ?3, ?4)",
-            params![step.version, sha256(step.sql.as_bytes()), now.as_microsecond(), build],
+            params![one.version, sha256(one.sql.as_bytes()), now.as_microsecond(), build],
         )
         .map_err(on)?;
+        step("applied");
     }
     tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(on)?;
     tx.pragma_update(None, "user_version", KNOWN).map_err(on)?;

@@ -522,3 +522,196 @@ fn a_wish_needs_a_database() {
     assert!(matches!(error, WishError::NoDatabase(_)), "{error}");
     assert_eq!(fs::read_dir(dir.path()).expect("a directory").count(), 0, "and none is made");
 }
+
+/// Copies a closed state directory as `cp -r` does.
+fn clone_of(state: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().expect("a directory");
+    for entry in fs::read_dir(state).expect("a directory") {
+        let entry = entry.expect("an entry");
+        if entry.path().is_file() {
+            fs::copy(entry.path(), copy.path().join(entry.file_name())).expect("a copy");
+        }
+    }
+    copy
+}
+
+#[test]
+fn a_state_that_was_copied_says_so_until_it_is_settled() {
+    let place = tempfile::tempdir().expect("a directory");
+    let (first, second) = (place.path().join("first"), place.path().join("second"));
+    assert_eq!(store(&first).moved(), None, "a new one has not moved");
+    assert_eq!(store(&first).moved(), None, "nor when it is opened again");
+    fs::rename(&first, &second).expect("a new name");
+    assert_eq!(store(&second).moved(), None, "another name on the same disk is the same place");
+    let copy = clone_of(&second);
+    for opening in ["first", "second, after a crash before anything was done about it"] {
+        let store = store(copy.path());
+        let told = store.moved().unwrap_or_else(|| panic!("the {opening} time: it is a copy"));
+        assert!(told.contains("the state directory is a copy"), "{told}");
+    }
+    store(copy.path()).settle().unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(store(copy.path()).moved(), None, "settled");
+    assert_eq!(store(&second).moved(), None, "the original stays what it is");
+}
+
+/// Rows of one task with a due instant so many days before [`NOW`].
+fn aged(id: u64, task: u32, days: i64, end: impl Fn(kobe_plan::Run) -> kobe_plan::Run) -> Change {
+    let due = at(NOW) - jiff::SignedDuration::from_hours(24 * days);
+    let mut new = run(id, task, &due.to_string());
+    new.due = due;
+    Change::Run(end(new))
+}
+
+#[test]
+fn what_is_old_goes_and_what_is_needed_stays() {
+    use kobe_engine::{Batch, JournalRow, Outbox as _};
+    use kobe_plan::alert::Severity;
+    use kobe_plan::{Alert, AlertKind};
+    use kobe_store::Retention;
+
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut store = store(dir.path());
+    let books = store.books().unwrap_or_else(|e| panic!("{e}"));
+    books
+        .append(0, vec![opened("100000.00"), intended(DAY, DAY, "IBM", 10, "100.00")])
+        .unwrap_or_else(|e| panic!("{e}"));
+    let day = |days: i64| at(NOW) - jiff::SignedDuration::from_hours(24 * days);
+    let mut changes = vec![
+        aged(1, 0, 500, completed),
+        aged(2, 0, 402, |r| skipped(r, Reason::Overlap)),
+        aged(3, 0, 399, completed),
+        aged(4, 1, 500, |r| running(r, 1)),
+        aged(5, 1, 450, completed),
+        aged(6, 2, 900, completed),
+        aged(7, 3, 800, completed),
+        aged(8, 3, 800 - 1, completed),
+        // Its cursor has not come so far: the slot could be named again.
+        cursor(0, NOW, 0),
+        cursor(1, NOW, 0),
+        cursor(2, NOW, 0),
+        cursor(3, &day(800).to_string(), 0),
+    ];
+    for n in 0..1_200 {
+        changes.push(aged(100 + n, 1, 1_000 + n as i64, completed));
+    }
+    changes.push(aged(2_000, 3, 700, completed));
+    commit(&mut store, &changes).unwrap_or_else(|e| panic!("{e}"));
+    let row = |days: i64, begins| JournalRow { at: day(days), begins, body: "{}".into(), digest: format!("{days}") };
+    let journal = [
+        row(99, true),
+        row(98, false),
+        row(50, true),
+        row(49, false),
+        row(36, false),
+        row(34, false),
+        row(20, true),
+        row(1, false),
+    ];
+    let desk = desk();
+    let batch = Batch { desk: &desk, at: at(NOW), changes: &[], journal: &journal };
+    store.commit(&batch).unwrap_or_else(|e| panic!("{e}"));
+    let mut outbox = store.outbox().unwrap_or_else(|e| panic!("{e}"));
+    let alert = Alert::new(AlertKind::Test, Severity::Info, "test", day(300), "a try");
+    outbox.raise(&vec![alert; 4]).unwrap_or_else(|e| panic!("{e}"));
+    outbox.told(&[1, 4], "log", day(91)).unwrap_or_else(|e| panic!("{e}"));
+    outbox.told(&[2], "log", day(89)).unwrap_or_else(|e| panic!("{e}"));
+    let wishes: Vec<u128> =
+        (0..3).map(|_| add_wish(dir.path(), &wish(), day(200)).unwrap_or_else(|e| panic!("{e}"))).collect();
+    for (wish, days) in [(wishes[0], 91), (wishes[1], 89)] {
+        let done = [Change::WishDone { id: wish, note: "done".into() }];
+        let batch = Batch { desk: &desk, at: day(days), changes: &done, journal: &[] };
+        store.commit(&batch).unwrap_or_else(|e| panic!("{e}"));
+    }
+    fs::create_dir_all(dir.path().join("output/deep")).expect("a directory");
+    for (name, days) in [("old.log", 31), ("deep/old.log", 500), ("new.log", 29)] {
+        let path = dir.path().join("output").join(name);
+        fs::write(&path, "said").expect("a file");
+        let written =
+            std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(day(days).as_second().unsigned_abs());
+        fs::File::options().write(true).open(&path).and_then(|f| f.set_modified(written)).expect("a time");
+    }
+
+    let pruner = store.pruner();
+    let keep = Retention::STANDARD;
+    let stopped = pruner.prune(&keep, at(NOW), &mut |_| false).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((stopped.runs, stopped.stopped), (500, true), "one bite, then it was told to stop");
+    let mut bites = 0;
+    let pruned = pruner
+        .prune(&keep, at(NOW), &mut |_| {
+            bites += 1;
+            true
+        })
+        .unwrap_or_else(|e| panic!("{e}"));
+    assert!(bites >= 5, "{bites} bites");
+    let gone = (pruned.runs + stopped.runs, pruned.journal, pruned.alerts, pruned.wishes, pruned.stopped);
+    // 1 and 2 of alpha, 5 and all but the newest of beta, 7 of delta.
+    assert_eq!(gone, (2 + 1 + 1_199 + 1, 2, 2, 1, false));
+    assert_eq!((pruned.output_files, pruned.output_bytes), (2, 8));
+    assert!(dir.path().join("output/new.log").exists() && !dir.path().join("output/deep/old.log").exists());
+
+    let reader = reader(dir.path());
+    let left: Vec<u64> =
+        reader.runs_from(0, usize::MAX).unwrap_or_else(|e| panic!("{e}")).iter().map(|r| r.id).collect();
+    assert_eq!(left, [3, 4, 6, 8, 1_299, 2_000], "young, live, the newest of its task, ahead of its cursor");
+    let rows = reader.journal(jiff::Timestamp::UNIX_EPOCH, at(NOW)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(rows, journal[2..], "the life that was lived 35 days ago is whole");
+    let alerts = reader.alerts(9, false).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(alerts.iter().map(|a| a.id).collect::<Vec<_>>(), [3, 2], "what was not told stays, however old");
+    let left: Vec<String> = reader.wishes(9).unwrap_or_else(|e| panic!("{e}")).into_iter().map(|w| w.id).collect();
+    assert_eq!(left.len(), 2, "young or open: {left:?}");
+    assert!(kobe_store::check_chains(&reader).unwrap_or_else(|e| panic!("{e}")).are_whole());
+    assert!(books.was_intended(&decision(DAY, "IBM")).unwrap_or_else(|e| panic!("{e}")));
+    assert_eq!(
+        reader.operator_log(0, 9).unwrap_or_else(|e| panic!("{e}")).len(),
+        2,
+        "a wish that went stays in the log"
+    );
+    outbox
+        .raise(&[Alert::new(AlertKind::Test, Severity::Info, "test", at(NOW), "later")])
+        .unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(
+        outbox.unsent(4, 9).unwrap_or_else(|e| panic!("{e}"))[0].id,
+        5,
+        "the number of a row that went is not used again"
+    );
+    let again = pruner.prune(&keep, at(NOW), &mut |_| true).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(again, Default::default(), "nothing is left to do");
+    drop((reader, outbox, pruner, books));
+    let recovered = store.recover().unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((recovered.next_run, recovered.live.len()), (2_001, 1), "numbers go on, what is live is live");
+}
+
+#[test]
+fn a_changed_or_cut_operator_log_is_found() {
+    let harms = [
+        ("a changed reason", "UPDATE operator_log SET reason = 'y' WHERE seq = 1", 2),
+        ("another operator", "UPDATE operator_log SET operator = 'bo' WHERE seq = 0", 1),
+        ("another instant", "UPDATE operator_log SET at_us = at_us + 1 WHERE seq = 2", 3),
+        ("a cut tail", "DELETE FROM operator_log WHERE seq = 2", 3),
+        ("a cut tail and a new head", "DELETE FROM operator_log WHERE seq = 2; UPDATE operator_head SET count = 2", 3),
+        ("all of it gone", "DELETE FROM operator_log", 1),
+        ("one taken out", "DELETE FROM operator_log WHERE seq = 1", 2),
+    ];
+    for (name, sql, line) in harms {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut store = store(dir.path());
+        for _ in 0..3 {
+            let id = add_wish(dir.path(), &wish(), at(NOW)).unwrap_or_else(|e| panic!("{e}"));
+            commit(&mut store, &[Change::WishDone { id, note: "x".into() }]).unwrap_or_else(|e| panic!("{e}"));
+        }
+        drop(store);
+        let chains =
+            |name: &str| kobe_store::check_chains(&reader(dir.path())).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(chains(name).operators.map(|head| head.count), Ok(3), "{name}: whole before");
+        rusqlite::Connection::open(dir.path().join("kobe.db")).and_then(|c| c.execute_batch(sql)).expect("sound SQL");
+        let found = chains(name);
+        assert!(!found.are_whole() && found.audit.is_ok(), "{name}");
+        match found.operators {
+            Err(fault) if name != "a cut tail and a new head" => assert!(fault.line() <= line, "{name}: {fault}"),
+            Err(_) => {}
+            Ok(head) => panic!("{name}: it is taken for whole, {head:?}"),
+        }
+        let checked = kobe_store::check_database(&reader(dir.path())).expect_err(name);
+        assert!(checked.to_string().contains("the operator log is broken"), "{name}: {checked}");
+    }
+}

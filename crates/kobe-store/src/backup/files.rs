@@ -170,7 +170,15 @@ impl Workplace {
         if !same {
             return Ok(None);
         }
-        let left = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(on)?;
+        let place = Workplace { _lock: lock, path: path.to_owned() };
+        place.clear()?;
+        Ok(Some(place))
+    }
+
+    /// Removes what is in it, the marker last.
+    fn clear(&self) -> Result<(), StoreError> {
+        let on = |e: std::io::Error| io_error(&self.path, &e);
+        let left = fs::read_dir(&self.path).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(on)?;
         let mut left: Vec<PathBuf> = left.into_iter().map(|entry| entry.path()).collect();
         left.sort_by_key(|path| path.file_name().is_some_and(|name| name == MARKER));
         for left in left {
@@ -178,7 +186,14 @@ impl Workplace {
             let gone = if is_dir { fs::remove_dir_all(&left) } else { fs::remove_file(&left) };
             gone.map_err(|e| io_error(&left, &e))?;
         }
-        Ok(Some(Workplace { _lock: lock, path: path.to_owned() }))
+        Ok(())
+    }
+
+    /// Removes it with all that is in it; what cannot be removed goes with the next try.
+    pub(super) fn abandon(self) {
+        if self.clear().is_ok() {
+            let _ = fs::remove_dir(&self.path);
+        }
     }
 }
 

@@ -105,16 +105,42 @@ pub fn backup(
     files::make_dir(parent(dir))?;
     let place = Workplace::take(&beside(dir, ".partial"))?.ok_or_else(|| BackupError::Underway(dir.to_owned()))?;
     step("begun");
+    let manifest = match fill(state, conn, &path, &place.path, options, progress) {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            place.abandon();
+            return Err(error);
+        }
+    };
+    if let Err(error) = files::rename_new(&place.path, dir) {
+        if fs::symlink_metadata(dir).is_ok() && place.path.exists() {
+            place.abandon();
+            return Err(BackupError::Exists(dir.to_owned()));
+        }
+        return Err(error.into());
+    }
+    step("named");
+    Ok(manifest)
+}
 
+/// Makes the directory of a backup: copies, proves, and writes down what is in it.
+fn fill(
+    state: &Path,
+    conn: rusqlite::Connection,
+    path: &Path,
+    place: &Path,
+    options: &BackingUp<'_>,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Manifest, BackupError> {
     progress(Progress::Part("database"));
-    let on = |e: rusqlite::Error| store_error(&path, &e);
-    let schema = schema::check(&conn, &path)?;
+    let on = |e: rusqlite::Error| store_error(path, &e);
+    let schema = schema::check(&conn, path)?;
     let snapshot = conn.unchecked_transaction().map_err(on)?;
     let chain = ledger::head(&snapshot).map_err(on)?;
     let operator_log = if schema >= 2 { operator::head(&snapshot).map_err(on)? } else { Default::default() };
     let rows = count_rows(&snapshot).map_err(on)?;
-    let copy = place.path.join("kobe.db");
-    files::copy_database(&snapshot, &path, &copy, &mut |done, all| progress(Progress::Pages { done, all }))?;
+    let copy = place.join("kobe.db");
+    files::copy_database(&snapshot, path, &copy, &mut |done, all| progress(Progress::Pages { done, all }))?;
     drop(snapshot);
     drop(conn);
     step("database copied");
@@ -123,7 +149,7 @@ pub fn backup(
 
     progress(Progress::Part("files"));
     let mut left_out = Vec::new();
-    copy_files(state, &place.path, options, &mut entries, &mut left_out, progress)?;
+    copy_files(state, place, options, &mut entries, &mut left_out, progress)?;
     step("files copied");
 
     progress(Progress::Part("proof"));
@@ -143,17 +169,12 @@ pub fn backup(
         chain,
         operator_log,
     };
-    prove(&place.path, &manifest)?;
+    prove(place, &manifest)?;
     step("proved");
 
-    manifest.write(&place.path)?;
-    files::sync_dir(&place.path)?;
+    manifest.write(place)?;
+    files::sync_dir(place)?;
     step("flushed");
-    match files::rename_new(&place.path, dir) {
-        Err(_) if fs::symlink_metadata(dir).is_ok() && place.path.exists() => Err(BackupError::Exists(dir.to_owned())),
-        other => other.map_err(BackupError::from),
-    }?;
-    step("named");
     Ok(manifest)
 }
 

@@ -146,27 +146,13 @@ pub fn restore(
     let stamp = now.strftime("%Y%m%dT%H%M%SZ").to_string();
     let place =
         Workplace::take(&named(&state, ".restoring-", &stamp))?.ok_or_else(|| RestoreError::Underway(state.clone()))?;
-    files::write(&place.path.join(MARKER), "not complete\n")?;
-    files::sync_dir(&place.path)?;
-    step("begun");
-    progress(Progress::Part("files"));
-    assemble(dir, &place.path, &manifest, progress)?;
-    step("copied");
-    progress(Progress::Part("check"));
-    let damaged = |what: String| RestoreError::Damaged { path: dir.join("kobe.db"), what };
-    manifest.hold_against(&place.path).map_err(damaged)?;
-    let frozen = freeze(&place.path, &manifest, now)?;
-    step("frozen");
-    settle(&place.path, dir, &manifest, options)?;
-    step("settled");
-    for left in ["kobe.db-wal", "kobe.db-shm", MARKER] {
-        let left = place.path.join(left);
-        match fs::remove_file(&left) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io_error(&left, &error).into()),
-            _ => {}
+    let frozen = match fill(dir, &place.path, &manifest, options, progress) {
+        Ok(frozen) => frozen,
+        Err(error) => {
+            place.abandon();
+            return Err(error);
         }
-    }
-    files::sync_dir(&place.path)?;
+    };
     step("complete");
 
     progress(Progress::Part("place"));
@@ -174,6 +160,38 @@ pub fn restore(
     step("set aside");
     drop(lock);
     Ok(Restored { state, before, kept, manifest, frozen })
+}
+
+/// Makes the new directory, up to the removal of its marker; returns what its kill switch says.
+fn fill(
+    dir: &Path,
+    place: &Path,
+    manifest: &Manifest,
+    options: &Restoring<'_>,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<String, RestoreError> {
+    files::write(&place.join(MARKER), "not complete\n")?;
+    files::sync_dir(place)?;
+    step("begun");
+    progress(Progress::Part("files"));
+    assemble(dir, place, manifest, progress)?;
+    step("copied");
+    progress(Progress::Part("check"));
+    let damaged = |what: String| RestoreError::Damaged { path: dir.join("kobe.db"), what };
+    manifest.hold_against(place).map_err(damaged)?;
+    let frozen = freeze(place, manifest, options.opening.now)?;
+    step("frozen");
+    settle(place, dir, manifest, options)?;
+    step("settled");
+    for left in ["kobe.db-wal", "kobe.db-shm", MARKER] {
+        let left = place.join(left);
+        match fs::remove_file(&left) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io_error(&left, &error).into()),
+            _ => {}
+        }
+    }
+    files::sync_dir(place)?;
+    Ok(frozen)
 }
 
 /// Follows the links of a state directory, which need not be there: what stands beside it must stand beside the directory itself.
@@ -326,6 +344,15 @@ fn settle(place: &Path, dir: &Path, manifest: &Manifest, options: &Restoring<'_>
     Ok(())
 }
 
+/// Has two directories change their names in one call.
+fn exchange(one: &Path, other: &Path) -> Result<(), rustix::io::Errno> {
+    #[cfg(test)]
+    if std::env::var_os("KOBE_STORE_TEST_NO_EXCHANGE").is_some() {
+        return Err(rustix::io::Errno::INVAL);
+    }
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
+}
+
 /// Gives the new directory the name; returns where the old one is kept.
 fn put_in_place(new: &Path, state: &Path, stamp: &str) -> Result<Option<PathBuf>, RestoreError> {
     if fs::symlink_metadata(state).is_err() {
@@ -338,7 +365,7 @@ fn put_in_place(new: &Path, state: &Path, stamp: &str) -> Result<Option<PathBuf>
         n += 1;
         aside = named(state, ".before-restore-", &format!("{stamp}-{n}"));
     }
-    match renameat_with(CWD, new, CWD, state, RenameFlags::EXCHANGE) {
+    match exchange(new, state) {
         Ok(()) => {
             files::sync_dir(parent(state))?;
             step("exchanged");
