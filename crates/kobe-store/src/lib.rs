@@ -41,6 +41,7 @@ mod journal;
 mod ledger;
 mod lock;
 mod log;
+mod mark;
 mod memory;
 mod open;
 mod operator;

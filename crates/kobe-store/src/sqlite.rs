@@ -20,6 +20,7 @@ use crate::books::SqliteBooks;
 use crate::fault::{Refusal, damaged, database_path, store_error};
 use crate::journal::JournalWrite;
 use crate::lock::{Holder, InstanceLock, LockError};
+use crate::mark::Mark;
 use crate::operator::OperatorEntry;
 use crate::packed::Packed;
 use crate::place::Place;
@@ -129,6 +130,8 @@ impl SqliteStore {
         let here = Place::here(state)?;
         let stored = Place::stored(&conn).map_err(|e| store_error(&database_path(state), &e))?;
         let moved = stored.as_ref().and_then(|stored| here.moved_from(stored));
+        let came = Mark::of(&conn).map_err(|e| store_error(&database_path(state), &e))?;
+        let moved = moved.or_else(|| Mark::read(state).and_then(|mark| came.behind(mark)));
         let memory = Memory::new(opening.build, opening.calendar, opening.tzdb);
         let writer = Writer::start(conn, &database_path(state), memory)?;
         let core = Arc::new(Core {
@@ -144,6 +147,7 @@ impl SqliteStore {
             core.writer.call(Work::Opened(opened.clone())).map_err(Refusal::into_store)
         })?;
         let reader = core.reader().map_err(|e| core.writer.met(e))?;
+        core.read(|| Mark::of(&reader))?.raise(state);
         Ok(SqliteStore { reader, core, desk: Known::default(), no_wish_at: None, moved })
     }
 
@@ -186,7 +190,7 @@ impl SqliteStore {
         self.core.writer.call(answer).map_err(Refusal::into_store)
     }
 
-    /// Says how this state directory differs from the one that was last settled: it was copied, moved, or restored by hand. What may trade must be frozen first, then
+    /// Says how this state directory differs from the one that was last settled: it was copied, moved, or its database was put back by hand. What may trade must be frozen first, then
     /// [`SqliteStore::settle`] makes this its place.
     pub fn moved(&self) -> Option<&str> {
         self.moved.as_deref()
@@ -198,7 +202,10 @@ impl SqliteStore {
     /// [`StoreError`]; it is as moved as before.
     pub fn settle(&self) -> Result<(), StoreError> {
         let here = Place::here(&self.core.state)?;
-        self.core.writer.call(Work::Settle(here)).map_err(Refusal::into_store)
+        self.core.writer.call(Work::Settle(here)).map_err(Refusal::into_store)?;
+        let came = self.core.read(|| Mark::of(&self.reader))?;
+        came.set(&self.core.state);
+        Ok(())
     }
 
     /// Writes what an operator did outside the machine into the operator log.

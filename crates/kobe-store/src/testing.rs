@@ -65,7 +65,7 @@ pub(crate) fn live(store: &mut SqliteStore, id: u64) {
         Change::Run(run),
         Change::Cursor(CursorRow { task: TaskIx(0), planned_to: now(), turns: id, last_turn: None }),
         Change::Alert(Alert::new(AlertKind::Test, Severity::Info, format!("test:{id}"), now(), "a try")),
-        Change::Hold(Hold { held: Held::Task("alpha".into()), on: id % 2 == 0, reason, operator, at: now() }),
+        Change::Hold(Hold { held: Held::Task("alpha".into()), on: id.is_multiple_of(2), reason, operator, at: now() }),
     ];
     let journal = [JournalRow { at: now(), begins: id == 1, body: "x".repeat(3_000), digest: format!("{id}") }];
     let batch = Batch { desk: &desk(), at: now(), changes: &changes, journal: &journal };

@@ -534,6 +534,10 @@ impl OpenedWrite {
                 params![key, value],
             )?;
         }
+        conn.execute(
+            "INSERT INTO meta (key, value) VALUES (?1, '1') ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)",
+            [crate::mark::OPENINGS],
+        )?;
         if let Some(place) = &self.place {
             place.store(conn)?;
         }

@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use crate::fault::{Fault, Refusal, store_error};
+use crate::mark::Mark;
 use crate::reserve;
 use crate::work::{Memory, Work};
 
@@ -26,6 +27,9 @@ const GROUP_MOST: usize = 256;
 
 /// Silence after which the log is folded into the database.
 const QUIET: Duration = Duration::from_millis(250);
+
+/// How often the mark is raised while the desk runs, at most.
+const MARKED_EVERY: Duration = Duration::from_secs(60);
 
 /// How long a log that could not be folded in for want of room is left alone.
 const NO_ROOM: Duration = Duration::from_secs(5);
@@ -54,7 +58,14 @@ impl Writer {
     pub(crate) fn start(conn: Connection, path: &Path, memory: Memory) -> Result<Writer, StoreError> {
         let (sender, inbox) = channel();
         let fault = Arc::new(OnceLock::new());
-        let desk = Desk { conn: Some(conn), path: path.to_owned(), fault: Arc::clone(&fault), memory, full: None };
+        let desk = Desk {
+            conn: Some(conn),
+            path: path.to_owned(),
+            fault: Arc::clone(&fault),
+            memory,
+            full: None,
+            marked: Instant::now(),
+        };
         let thread = std::thread::Builder::new()
             .name("kobe-writer".into())
             .spawn(move || desk.serve(&inbox))
@@ -118,6 +129,8 @@ struct Desk {
     memory: Memory,
     /// When there was last no room, until there is again.
     full: Option<Instant>,
+    /// When the mark was last raised.
+    marked: Instant,
 }
 
 impl Desk {
@@ -145,12 +158,26 @@ impl Desk {
                 Err(RecvTimeoutError::Timeout) => {
                     self.fold_log(LOG_PAGES[0]);
                     folded = true;
+                    if self.marked.elapsed() >= MARKED_EVERY {
+                        self.mark();
+                    }
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         if self.fault.get().is_some() {
             self.give_up();
+        }
+        self.mark();
+    }
+
+    /// Raises the mark to what is stored.
+    fn mark(&mut self) {
+        self.marked = Instant::now();
+        if let (Some(conn), Some(state)) = (&self.conn, self.path.parent())
+            && let Ok(mark) = Mark::of(conn)
+        {
+            mark.raise(state);
         }
     }
 

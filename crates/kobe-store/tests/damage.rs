@@ -35,8 +35,9 @@ fn lived_in(clean: bool) -> tempfile::TempDir {
 
 fn files(state: &Path) -> BTreeMap<String, Vec<u8>> {
     let all = fs::read_dir(state).expect("a directory").map(|entry| entry.expect("an entry"));
-    // The lock is ours to write, and the index of the log (-shm) holds nothing that is not in the log.
-    let all = all.filter(|e| !["kobe.lock", "kobe.db-shm"].contains(&e.file_name().to_string_lossy().as_ref()));
+    // The lock and the mark are ours to write, and the index of the log (-shm) holds nothing that is not in the log.
+    let all =
+        all.filter(|e| !["kobe.lock", "kobe.mark", "kobe.db-shm"].contains(&e.file_name().to_string_lossy().as_ref()));
     let all = all.map(|e| (e.file_name().to_string_lossy().into_owned(), fs::read(e.path()).unwrap_or_default()));
     // An empty log is what opening leaves where nothing was written.
     all.filter(|(name, content)| name != "kobe.db-wal" || !content.is_empty()).collect()

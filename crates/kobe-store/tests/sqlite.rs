@@ -64,12 +64,12 @@ fn the_state_is_for_its_owner_alone() {
     let store = store(&state);
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!(mode(&state), 0o700, "the directory");
-    for file in ["kobe.db", "kobe.db-wal", "kobe.db-shm", "kobe.lock", "kobe.reserve"] {
+    for file in ["kobe.db", "kobe.db-wal", "kobe.db-shm", "kobe.lock", "kobe.reserve", "kobe.mark"] {
         assert_eq!(mode(&state.join(file)), 0o600, "{file}");
     }
     drop(store);
     let left: Vec<_> = fs::read_dir(&state).expect("a directory").map(|e| e.expect("an entry").file_name()).collect();
-    assert_eq!(left.len(), 3, "closing leaves the database, the lock and the reserve: {left:?}");
+    assert_eq!(left.len(), 4, "closing leaves the database, the lock, the reserve and the mark: {left:?}");
 }
 
 #[test]
@@ -552,6 +552,29 @@ fn a_state_that_was_copied_says_so_until_it_is_settled() {
     store(copy.path()).settle().unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(store(copy.path()).moved(), None, "settled");
     assert_eq!(store(&second).moved(), None, "the original stays what it is");
+}
+
+#[test]
+fn an_older_database_put_into_the_place_of_a_newer_one_is_found() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("kobe.db");
+    commit(&mut store(dir.path()), &[Change::Run(run(1, 2, "#1"))]).unwrap_or_else(|e| panic!("{e}"));
+    let yesterday = fs::read(&path).expect("a database");
+    commit(&mut store(dir.path()), &[Change::Run(run(2, 2, "#2"))]).unwrap_or_else(|e| panic!("{e}"));
+    // Written over, so that it is the same file on the same machine.
+    fs::write(&path, &yesterday).expect("a database");
+    for _ in 0..2 {
+        let store = store(dir.path());
+        let told = store.moved().expect("it is older");
+        assert!(told.contains("kobe.db is older than the state directory it lies in"), "{told}");
+        assert!(told.contains("run 1, the directory had 2, 0 and 2"), "{told}");
+    }
+    store(dir.path()).settle().unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(store(dir.path()).moved(), None, "settled");
+    for harm in ["", "{", "{\"openings\": -1}"] {
+        fs::write(dir.path().join("kobe.mark"), harm).expect("a file");
+        assert_eq!(store(dir.path()).moved(), None, "a mark that is {harm:?} says nothing");
+    }
 }
 
 /// Rows of one task with a due instant so many days before [`NOW`].

@@ -80,7 +80,7 @@ pub enum BackupError {
 
 /// Of the files at the top of a state directory, those that are no part of a backup: the database is copied through SQLite, the others belong to a process or are backups themselves.
 fn is_left_out(name: &str, options: &BackingUp<'_>) -> bool {
-    matches!(name, "kobe.lock" | "kobe.reserve" | "backups")
+    matches!(name, "kobe.lock" | "kobe.reserve" | "kobe.mark" | "backups")
         || name.starts_with("kobe.db")
         || (name == "output" && !options.output)
 }

@@ -224,7 +224,7 @@ fn a_long_log_is_folded_in_and_a_short_one_waits() {
     let path = fault::database_path(dir.path());
     let conn = prepared(dir.path());
     let fault = Arc::new(OnceLock::new());
-    let mut desk = Desk { conn: Some(conn), path, fault, memory: memory(), full: None };
+    let mut desk = Desk { conn: Some(conn), path, fault, memory: memory(), full: None, marked: Instant::now() };
     let (answer, _answered) = sync_channel(256);
     for i in 0..100 {
         let job = Job { work: put(&format!("{i}")), until: Instant::now() + DEADLINE, answer: answer.clone() };
