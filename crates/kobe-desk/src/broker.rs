@@ -14,9 +14,10 @@ use kobe_trade::money;
 use kobe_trade::order::{Intent, Order};
 use kobe_trade::paper::{self, PaperRefusal, Purse};
 use kobe_trade::policy::Endpoint;
-use kobe_trade::ports::{Account, Ack, AckStatus, Books, Broker, BrokerError, Held, StopAck};
+use kobe_trade::ports::{Account, Ack, AckStatus, Books, Broker, BrokerError, Execution, Held, OpenOrder, StopAck};
 use kobe_trade::quote::Quote;
 
+use crate::reconcile::{executions_of, open_orders_of};
 use crate::services::{Era, Source};
 
 /// The embedded paper broker.
@@ -149,6 +150,14 @@ impl Broker for PaperBroker {
             .positions()
             .map(|p| Held { symbol: p.symbol.clone(), qty: i64::try_from(p.qty).unwrap_or(i64::MAX), entry: p.entry })
             .collect())
+    }
+
+    fn open_orders(&self, _: Timestamp) -> Result<Vec<OpenOrder>, BrokerError> {
+        Ok(open_orders_of(&self.books.book()))
+    }
+
+    fn executions(&self, since: Timestamp, _: Timestamp) -> Result<Vec<Execution>, BrokerError> {
+        Ok(executions_of(&self.books.book(), since))
     }
 
     fn account(&self, now: Timestamp) -> Result<Account, BrokerError> {

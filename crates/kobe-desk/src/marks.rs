@@ -144,11 +144,7 @@ impl Call<'_> {
     /// # Errors
     /// The outcome to return where the calendar does not know it.
     pub(crate) fn completed(&self) -> Result<Date, Outcome> {
-        let exchange = self.desk.market().exchange();
-        match exchange.session_on(self.date).map_err(no_calendar)? {
-            Some(session) if session.close <= self.now => Ok(self.date),
-            _ => exchange.previous_session_date(self.date).map_err(no_calendar),
-        }
+        self.desk.completed(self.now).map_err(no_calendar)
     }
 
     /// Returns the data.

@@ -5,20 +5,27 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use kobe_calendar::Market;
+use kobe_calendar::{CalendarError, Market};
 use kobe_engine::Clock;
 use kobe_trade::book::Book;
+use kobe_trade::chain::{self, Head};
 use kobe_trade::fact::{Fact, What};
 use kobe_trade::fees::{FeeError, FeeTable};
+use kobe_trade::kill::{KillRecord, Trigger};
 use kobe_trade::money::Decimal;
 use kobe_trade::ports::{Artifact, Books, BooksError, Broker, Host, KillSwitch};
 
 use crate::data::{DataError, DataSet};
 use crate::settle::Step;
+
+/// Blocks of the audit chain that are read at once.
+const CHAIN_CHUNK: u64 = 1000;
+/// What closes entries from the start of a desk of today until books and broker were compared.
+pub(crate) const RECONCILIATION: &str = "reconciliation";
 
 /// Whether this is the desk of today or one that lives through the past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +105,7 @@ pub struct Setup {
     pub era: Era,
     /// Name and version of this build.
     pub build: String,
-    /// Identity of the configuration.
+    /// Identity of the configuration at the start; a reload puts another in its place with [`Services::set_config`].
     pub config: String,
     /// Where reports go; nowhere for a desk that only lives in memory.
     pub reports: Option<PathBuf>,
@@ -112,16 +119,33 @@ pub struct Services {
     /// What the books have to settle next.
     next_settlement: Mutex<Option<Step>>,
     blocks: Mutex<BTreeMap<String, String>>,
+    /// The configuration in force.
+    config: RwLock<String>,
+    /// When this desk was put together: what an earlier process found fit is no proof for this one.
+    started: Timestamp,
+    /// How far the audit chain was verified by this process.
+    verified: Mutex<Head>,
+    /// When the stops of the open positions were last evaluated.
+    stop_check: Mutex<Option<Timestamp>>,
 }
 
 impl Services {
-    /// Puts a desk together.
+    /// Puts a desk together. A desk of today opens nothing before [`Services::make_ready`] or a reconciliation has found books and broker alike; the account of a
+    /// replay begins empty and is known from its first fact.
     pub fn new(setup: Setup) -> Services {
+        let mut blocks = BTreeMap::new();
+        if setup.era == Era::Live {
+            blocks.insert(RECONCILIATION.to_owned(), "books and broker were not compared since the start".to_owned());
+        }
         Services {
-            setup,
             choke: Mutex::new(()),
             next_settlement: Mutex::new(None),
-            blocks: Mutex::new(BTreeMap::new()),
+            blocks: Mutex::new(blocks),
+            config: RwLock::new(setup.config.clone()),
+            started: setup.clock.now(),
+            verified: Mutex::new(Head::default()),
+            stop_check: Mutex::new(None),
+            setup,
         }
     }
 
@@ -198,9 +222,34 @@ impl Services {
         &self.setup.build
     }
 
-    /// Returns the identity of the configuration.
-    pub fn config(&self) -> &str {
-        &self.setup.config
+    /// Returns the identity of the configuration in force.
+    pub fn config(&self) -> String {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts another configuration in force: a preflight that passed under the one before counts no more.
+    pub fn set_config(&self, hash: &str) {
+        hash.clone_into(&mut self.config.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Returns when this desk was put together.
+    pub fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// Returns when the stops of the open positions were last evaluated by this process.
+    pub fn last_stop_check(&self) -> Option<Timestamp> {
+        *self.stop_check.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that every open position was held against its stop.
+    pub(crate) fn stops_checked(&self, at: Timestamp) {
+        *self.stop_check.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
+    }
+
+    /// Returns how many positions are open.
+    pub fn open_positions(&self) -> usize {
+        self.book().positions().len()
     }
 
     /// Returns where reports go.
@@ -224,6 +273,65 @@ impl Services {
     /// Returns the session of a date, and the last completed session before it.
     pub fn session_before(&self, date: Date) -> Option<Date> {
         self.market().previous_session(date).ok().map(|s| s.date)
+    }
+
+    /// Returns the last session that is over at an instant: its bar is the newest that may be known.
+    ///
+    /// # Errors
+    /// [`CalendarError`] where the calendar does not know it.
+    pub(crate) fn completed(&self, now: Timestamp) -> Result<Date, CalendarError> {
+        let (exchange, date) = (self.market().exchange(), self.market().date_of(now));
+        match exchange.session_on(date)? {
+            Some(session) if session.close <= now => Ok(date),
+            _ => exchange.previous_session_date(date),
+        }
+    }
+
+    /// Verifies the audit chain up to its stored head, and returns that head.
+    ///
+    /// What this process has verified before is not read again unless the `whole` chain is asked for.
+    ///
+    /// # Errors
+    /// A sentence that names the first bad line, or why the books cannot be read.
+    pub fn verify_chain(&self, whole: bool) -> Result<Head, String> {
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut head = if whole { Head::default() } else { verified.clone() };
+        // The head is read first: what is booked meanwhile lies behind it and is left for the next time.
+        let stored = self.books().head().map_err(|e| e.to_string())?;
+        while head.count < stored.count {
+            let most = CHAIN_CHUNK.min(stored.count - head.count);
+            let blocks = self.books().blocks(head.count, most as usize).map_err(|e| e.to_string())?;
+            if blocks.is_empty() {
+                break;
+            }
+            head = chain::verify_after(&head, &blocks, None).map_err(|e| e.to_string())?;
+        }
+        head = chain::verify_after(&head, &[], Some(&stored)).map_err(|e| e.to_string())?;
+        verified.clone_from(&head);
+        Ok(head)
+    }
+
+    /// Pulls the kill switch and books it; one that is pulled already keeps its first record, and `None` says that nothing was done.
+    ///
+    /// # Errors
+    /// A sentence, when the switch could not be pulled or the trip not be booked.
+    pub(crate) fn trip(
+        &self,
+        reason: &str,
+        trigger: Trigger,
+        context: BTreeMap<String, String>,
+        at: Timestamp,
+    ) -> Result<Option<KillRecord>, String> {
+        if self.book().kill().active.is_some() {
+            return Ok(None);
+        }
+        let record = KillRecord { context, ..KillRecord::new(reason, trigger, at, "auto_trigger") };
+        self.kill().trip(&record)?;
+        // Whoever pulled first is what the switch says now.
+        let found = self.kill().read(at);
+        let (_, booked) =
+            crate::kill::note(self.books(), &found, at, self.market().date_of(at)).map_err(|e| e.to_string())?;
+        Ok(booked)
     }
 
     /// Returns the newest artifact of a name.

@@ -28,6 +28,7 @@ use crate::functions;
 use crate::handler::DeskHandler;
 use crate::host::ReplayHost;
 use crate::kill::ReplayKill;
+use crate::reconcile::Asker;
 use crate::services::{Era, Services, Setup, Source};
 
 static MARKET: LazyLock<Arc<Market>> = LazyLock::new(|| Arc::new(Market::bundled().expect("the bundled market reads")));
@@ -170,7 +171,7 @@ impl Fixture {
             Arc::new(PaperBroker::new(Arc::clone(&MARKET), Arc::clone(&source), Arc::clone(&shared), era))
                 as Arc<dyn Broker>
         };
-        let broker = broker.unwrap_or_else(embedded);
+        let (embedded, broker) = (broker.is_none(), broker.unwrap_or_else(embedded));
         let services = Arc::new(Services::new(Setup {
             market: Arc::clone(&MARKET),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -181,11 +182,16 @@ impl Fixture {
             host,
             era,
             build: "test".into(),
-            config: "desk".into(),
+            config: DESK.hash.clone(),
             reports,
         }));
         services.open_account(Decimal::from(100_000), clock.now()).expect("the account opens");
         services.settle_until(clock.now()).expect("the books settle");
+        if embedded {
+            services
+                .reconcile(clock.now(), Asker { function: "test", task: "test" })
+                .expect("the embedded broker answers");
+        }
         let handler = DeskHandler::new(Arc::clone(&services));
         Fixture { services, books, clock, handler }
     }

@@ -28,6 +28,25 @@ const SWEEP_AGE: usize = 3;
 /// The sweep below it must be this deep, in ATR.
 const SWEEP_ATR: f64 = 0.3;
 
+/// The frozen parameters of both strategies by name: whoever approved them pins a hash over this list, and a change of any of them shows.
+pub const PARAMETERS: &[(&str, f64)] = &[
+    ("min_bars", crate::MIN_BARS as f64),
+    ("min_close_ticks", MIN_CLOSE_TICKS as f64),
+    ("entry_ibs", ENTRY_IBS),
+    ("entry_rsi2", ENTRY_RSI2),
+    ("exit_ibs", EXIT_IBS),
+    ("exit_rsi2", EXIT_RSI2),
+    ("sweep_bars", SWEEP_BARS as f64),
+    ("sweep_age", SWEEP_AGE as f64),
+    ("sweep_atr", SWEEP_ATR),
+    ("ibs_rsi_time_stop", Strategy::IbsRsi.time_stop() as f64),
+    ("ibs_rsi_reward_over_risk", Strategy::IbsRsi.reward_over_risk()),
+    ("ibs_rsi_full_score", Strategy::IbsRsi.full_score()),
+    ("turtle_soup_time_stop", Strategy::TurtleSoup.time_stop() as f64),
+    ("turtle_soup_reward_over_risk", Strategy::TurtleSoup.reward_over_risk()),
+    ("turtle_soup_full_score", Strategy::TurtleSoup.full_score()),
+];
+
 /// The strategies of the desk; ordered by name, as ties between candidates are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Strategy {

@@ -147,7 +147,19 @@ pub fn seal(head: &Head, facts: &[Fact]) -> Result<(Vec<Block>, Head), ChainErro
 /// # Errors
 /// The first [`Fault`], which names its line.
 pub fn verify<'a>(blocks: impl IntoIterator<Item = &'a Block>, stored: Option<&Head>) -> Result<Head, Fault> {
-    let mut head = Head::default();
+    verify_after(&Head::default(), blocks, stored)
+}
+
+/// Verifies the blocks that follow a head which was verified before, in order, against the stored head where there is one.
+///
+/// # Errors
+/// The first [`Fault`], which names its line.
+pub fn verify_after<'a>(
+    verified: &Head,
+    blocks: impl IntoIterator<Item = &'a Block>,
+    stored: Option<&Head>,
+) -> Result<Head, Fault> {
+    let mut head = verified.clone();
     for block in blocks {
         head = link(&head, block)?;
     }
@@ -315,6 +327,23 @@ mod tests {
         let lines: Vec<String> = blocks.iter().map(|b| serde_json::to_string(b).unwrap()).collect();
         assert_eq!(verify_lines(lines.iter().map(String::as_str), Some(&head)), Ok(head));
         assert_eq!(verify(&[], Some(&Head::default())), Ok(Head::default()), "an empty chain is whole");
+    }
+
+    #[test]
+    fn a_chain_is_verified_in_parts_as_in_one() {
+        let blocks = chain(5);
+        let head = verify(&blocks, None).unwrap();
+        let first = verify(&blocks[..3], None).unwrap();
+        assert_eq!(verify_after(&first, &blocks[3..], Some(&head)), Ok(head.clone()));
+        assert_eq!(verify_after(&first, &blocks[4..], None).unwrap_err().line(), 4, "a part that does not follow");
+        let mut changed = blocks.clone();
+        changed[4].payload = json!(0);
+        assert_eq!(
+            verify_after(&first, &changed[3..], None).unwrap_err().line(),
+            5,
+            "lines are counted from the first"
+        );
+        assert_eq!(verify_after(&head, &[], Some(&first)).unwrap_err().line(), 4, "the tail was cut since");
     }
 
     #[test]

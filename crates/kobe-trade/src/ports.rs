@@ -13,7 +13,7 @@ use crate::book::{Book, BookError};
 use crate::chain::{Block, ChainError, Head};
 use crate::fact::Fact;
 use crate::gate::Permit;
-use crate::id::{ClientId, DecisionId, Symbol};
+use crate::id::{ClientId, DecisionId, Side, Symbol};
 use crate::kill::{KillRecord, KillState};
 use crate::money::Decimal;
 use crate::order::{Fill, Order};
@@ -192,6 +192,36 @@ pub struct Held {
     pub entry: Decimal,
 }
 
+/// An order that works at the broker and may still fill: one of ours, a protective stop, or one that nobody here sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenOrder {
+    /// The id under which it was sent; an order that was placed by hand has one too, made by the broker.
+    pub client: ClientId,
+    /// What.
+    pub symbol: Symbol,
+    /// Buy or sell.
+    pub side: Side,
+    /// Shares that are not filled yet.
+    pub rest: u64,
+    /// The price that sets it off, where it is a stop.
+    pub stop: Option<Decimal>,
+}
+
+/// What the broker has filled of one order, or of one protective stop, so far.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    /// The id under which it was sent.
+    pub client: ClientId,
+    /// What.
+    pub symbol: Symbol,
+    /// Buy or sell.
+    pub side: Side,
+    /// Cumulative shares, dollars and fees.
+    pub fill: Fill,
+    /// When the broker filled last.
+    pub at: Timestamp,
+}
+
 /// The account at the broker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
@@ -238,6 +268,18 @@ pub trait Broker: Send + Sync {
     /// [`BrokerError::Unknown`].
     fn positions(&self, now: Timestamp) -> Result<Vec<Held>, BrokerError>;
 
+    /// Returns every order that works, protective stops included, which is never empty for want of an answer.
+    ///
+    /// # Errors
+    /// [`BrokerError::Unknown`].
+    fn open_orders(&self, now: Timestamp) -> Result<Vec<OpenOrder>, BrokerError>;
+
+    /// Returns every order that was filled in whole or in part since an instant, protective stops included.
+    ///
+    /// # Errors
+    /// [`BrokerError::Unknown`].
+    fn executions(&self, since: Timestamp, now: Timestamp) -> Result<Vec<Execution>, BrokerError>;
+
     /// Returns the account.
     ///
     /// # Errors
@@ -282,6 +324,9 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// A sentence.
     fn clock_skew_ms(&self) -> Result<i64, String>;
+
+    /// Says what the skew is measured against. Where there is nothing, the skew is 0 and this says so.
+    fn clock_reference(&self) -> String;
 
     /// Returns the milliseconds that the broker takes to answer.
     ///

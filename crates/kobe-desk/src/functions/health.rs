@@ -3,6 +3,7 @@
 mod broker;
 mod check;
 mod integrity;
+mod preflight;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +29,8 @@ pub(super) const TABLE: &[Function] = &[
         .built(|call| answer(broker::broker_connect(call))),
     f("preflight", Health, Monitoring, N, 60, "preflight.json").session_bound().stage(0)
         .after(&["health_check", "broker_connect", "data_integrity", "validate_universe", "precalc_indicators", "fetch_vix"])
-        .does("Asks the blocking questions in order and stores one verdict, PASS or BLOCK, with the config hash."),
+        .does("Asks the blocking questions in order and stores one verdict, PASS or BLOCK, with the config hash.")
+        .built(|call| answer(preflight::preflight(call))),
     f("full_health", Health, Monitoring, N, 120, "health_full.json").stage(0)
         .does("Checks health, lets every engine compute an answer that is known, and verifies the hash chain."),
 ];

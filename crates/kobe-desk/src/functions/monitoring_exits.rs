@@ -68,6 +68,7 @@ pub(super) const TABLE: &[Function] = &[
 fn monitor_positions(call: &Call<'_>) -> Outcome {
     let book = call.desk.book();
     if book.positions().len() == 0 {
+        call.desk.stops_checked(call.now);
         return match call.put("position_marks", json!({ "positions": [] })) {
             Ok(()) => Outcome::NoData("no position".into()),
             Err(outcome) => outcome,
@@ -80,6 +81,11 @@ fn monitor_positions(call: &Call<'_>) -> Outcome {
             bare.push(position.symbol.to_string());
         }
         rows.push(marked(call, position));
+    }
+    // A stop at the broker is watched there; another one is only where a price is.
+    let seen = |p: &Position| p.protective.is_some() || call.desk.broker().quote(&p.symbol, call.now).is_ok();
+    if book.positions().all(seen) {
+        call.desk.stops_checked(call.now);
     }
     if bare.is_empty() {
         call.desk.unblock("missing_stop");
@@ -168,6 +174,7 @@ fn check_stops(call: &Call<'_>) -> Outcome {
         };
         rows.push(json!({ "symbol": position.symbol, "stop": position.stop, "bid": quote.ok().map(|q| q.bid), "reached": reached, "verdict": verdict }));
     }
+    call.desk.stops_checked(call.now);
     rows_or_none(call, "stops", rows, "positions compared with their stops")
 }
 

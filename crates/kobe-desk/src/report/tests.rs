@@ -25,7 +25,8 @@ static MARKET: LazyLock<Market> = LazyLock::new(|| Market::bundled().expect("the
 static DATA: LazyLock<DataSet> = LazyLock::new(|| DataSet::embedded().expect("the bundled data reads"));
 
 /// The rows of a session from which orders come, in the order of the day.
-const ROWS: [(&str, &str); 8] = [
+const ROWS: [(&str, &str); 9] = [
+    ("09:00", "final_preflight_check"),
     ("10:00", "full_universe_scan"),
     ("10:01", "signal_ranking"),
     ("10:10", "signal_quality_gate"),

@@ -87,9 +87,12 @@ pub(super) fn entry(
             new_information: window == Window::Primary || !desk.is_replay(),
         },
         ready: ReadyCase {
-            preflight: Ask::NotApplicable(NOT_BUILT.into()),
-            reconciled: Ask::NotApplicable(NOT_BUILT.into()),
-            chain_whole: Ask::Known(true),
+            preflight: desk.preflight_stands(at, &call.attempt.desk.hash),
+            reconciled: match desk.agrees(book, at) {
+                Ask::Known(mismatches) => Ask::Known(mismatches.is_empty()),
+                Ask::Unknown(why) | Ask::NotApplicable(why) => Ask::Unknown(why),
+            },
+            chain_whole: Ask::Known(desk.verify_chain(false).is_ok()),
             blocks: desk.blocks(),
         },
         data: DataCase {
@@ -393,7 +396,7 @@ pub(super) fn context(call: &Call<'_>) -> BTreeMap<String, String> {
     [
         ("task", call.task().to_owned()),
         ("slot", call.attempt.slot.to_string()),
-        ("config", call.desk.config().to_owned()),
+        ("config", call.attempt.desk.hash.clone()),
         ("calendar", market.version().to_owned()),
         ("tzdata", market.tzdb_version().to_owned()),
     ]

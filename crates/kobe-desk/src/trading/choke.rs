@@ -11,7 +11,7 @@ use kobe_trade::fact::{Fact, What};
 use kobe_trade::gate::{Judgement, SendCase, SevenCase, judge_entry, judge_exit, permit, policy_verdict, seven_gates};
 use kobe_trade::id::{DecisionId, PositionId};
 use kobe_trade::kill::KillState;
-use kobe_trade::order::{ExitReason, Intent, OrderEvent, Ticket};
+use kobe_trade::order::{ExitReason, Intent, OrderEvent, OrderState, Ticket};
 use kobe_trade::packet::{Evidence, Inputs, Packet};
 use kobe_trade::ports::{AckStatus, BooksError, BrokerError};
 use kobe_trade::quote::Quote;
@@ -283,39 +283,13 @@ impl Services {
                 return Err(ChokeError::Unknown(decision.clone(), why));
             }
         };
-        let ordered = |change: OrderEvent| self.fact(now, What::Ordered { decision: decision.clone(), change });
-        let mut facts: Vec<Fact> = vec![ordered(OrderEvent::Sent { broker: Some(ack.broker.clone()) })];
-        if ack.fill.total > 0 {
-            facts.push(ordered(OrderEvent::Filled { client: ack.client.clone(), fill: ack.fill }));
-        }
         let verdict = match &ack.status {
             AckStatus::Filled => Verdict::Filled(ack.fill.total),
             AckStatus::Working => Verdict::NotFilled("it works".into()),
-            AckStatus::Cancelled { reason } => {
-                facts.push(ordered(OrderEvent::Cancelled { reason: reason.clone() }));
-                Verdict::NotFilled(reason.clone())
-            }
-            AckStatus::Rejected { reason } => {
-                facts.push(ordered(OrderEvent::Rejected { reason: reason.clone() }));
-                Verdict::NotFilled(reason.clone())
-            }
-            AckStatus::Expired => {
-                facts.push(ordered(OrderEvent::Expired));
-                Verdict::NotFilled("expired".into())
-            }
+            AckStatus::Cancelled { reason } | AckStatus::Rejected { reason } => Verdict::NotFilled(reason.clone()),
+            AckStatus::Expired => Verdict::NotFilled("expired".into()),
         };
-        if let Some(stop) = &ack.stop {
-            let position = PositionId::of(order.ticket.day, &order.ticket.symbol);
-            facts.push(
-                self.fact(
-                    now,
-                    What::StopPlaced { position, client: stop.client.clone(), qty: stop.qty, stop: stop.stop },
-                ),
-            );
-        }
-        if !matches!(ack.status, AckStatus::Working) {
-            facts.push(ordered(OrderEvent::Closed));
-        }
+        let facts = self.facts_of(order, &ack, now);
         self.book_after_intent(facts)?;
         Ok(verdict)
     }
@@ -331,29 +305,33 @@ impl Services {
         }
     }
 
-    /// Clears up after a crash: an intent that was stored and that the broker has never seen is withdrawn; what the broker did meanwhile is booked.
+    /// Clears up after a crash: an intent that was stored and that the broker has never seen is withdrawn; what the broker did with it meanwhile is booked.
     ///
     /// # Errors
-    /// [`ChokeError`] when the books cannot be written or the broker does not answer.
+    /// [`ChokeError`] when the books cannot be written, or when the broker does not answer: entries are closed then.
     pub fn reconcile_intents(&self) -> Result<usize, ChokeError> {
         let _one_at_a_time = self.hold_choke();
         let now = self.clock().now();
+        let book = self.book();
         let mut settled = 0;
-        loop {
-            let book = self.book();
-            let Some(order) = book.unsent().next() else { return Ok(settled) };
+        for order in book.unsent() {
             let decision = order.ticket.decision.clone();
-            let seen = self
-                .broker()
-                .find(&order.client(), now)
-                .map_err(|e| ChokeError::Unknown(decision.clone(), e.to_string()))?;
-            if seen.is_some() {
-                self.block("unknown_order", format!("{decision} was sent before the restart; an operator must look"));
-                return Err(ChokeError::Unknown(decision, "the broker knows it, the books do not".into()));
-            }
-            let change = OrderEvent::Cancelled { reason: "never sent: the process ended before".into() };
-            self.append(&book, vec![self.fact(now, What::Ordered { decision, change })])?;
+            let seen = self.broker().find(&order.client(), now).map_err(|e| {
+                self.block("unknown_order", format!("{decision} was intended before the restart: {e}"));
+                ChokeError::Unknown(decision.clone(), e.to_string())
+            })?;
+            let facts = match seen {
+                Some(ack) => self.facts_of(order, &ack, now),
+                // The rest of a replaced order has no way to be withdrawn; its mismatch closes entries until a person has looked.
+                None if order.state == OrderState::Replaced => continue,
+                None => {
+                    let change = OrderEvent::Cancelled { reason: "never sent: the process ended before".into() };
+                    vec![self.fact(now, What::Ordered { decision, change })]
+                }
+            };
+            self.book_after_intent(facts)?;
             settled += 1;
         }
+        Ok(settled)
     }
 }

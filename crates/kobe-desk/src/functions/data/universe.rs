@@ -1,7 +1,7 @@
 //! The universe and its indicators on the last completed bar.
 
 use kobe_plan::Outcome;
-use kobe_quant::{Features, Px, Series};
+use kobe_quant::{Features, Px};
 use kobe_trade::chain::sha256;
 use kobe_trade::check::Figure;
 use serde_json::json;
@@ -9,14 +9,7 @@ use serde_json::json;
 use super::bars::close;
 use crate::call::Call;
 use crate::early::Work;
-use crate::trading::universe::{Standing, standing, valid};
-
-/// Lowest close as traded: 15 dollars.
-const LEAST_CLOSE_TICKS: i64 = 150_000;
-/// Lowest mean dollars traded a day.
-const LEAST_ADV60: f64 = 5_000_000.0;
-/// Entries need this share of the listed symbols that are not warming up.
-const LEAST_VALID: f64 = 0.90;
+use crate::trading::universe::{BEHIND, LEAST_VALID, Standing, refusal, standing, valid};
 
 /// Tests each symbol for price, turnover and history.
 pub(super) fn validate_universe(call: &Call<'_>) -> Work {
@@ -27,7 +20,7 @@ pub(super) fn validate_universe(call: &Call<'_>) -> Work {
         let (status, why) = match standing(series, completed) {
             Standing::NotListed => continue,
             Standing::Warming => ("warming", None),
-            Standing::Behind => ("invalid", Some("no_bar_of_last_session")),
+            Standing::Behind => ("invalid", Some(BEHIND)),
             Standing::Valid => match at.and_then(|i| refusal(series, i)) {
                 None => ("valid", None),
                 why => ("invalid", why),
@@ -36,7 +29,7 @@ pub(super) fn validate_universe(call: &Call<'_>) -> Work {
         match (status, why) {
             ("valid", _) => good += 1,
             ("warming", _) => warming += 1,
-            (_, Some("no_bar_of_last_session")) => (bad, behind) = (bad + 1, behind + 1),
+            (_, Some(BEHIND)) => (bad, behind) = (bad + 1, behind + 1),
             _ => bad += 1,
         }
         let adv = at.and_then(|i| series.adv60(i)).map(|dollars| Figure(dollars.round()));
@@ -73,17 +66,6 @@ pub(super) fn validate_universe(call: &Call<'_>) -> Work {
                 Outcome::Error(why.into())
             })
         }
-    }
-}
-
-fn refusal(series: &Series, i: usize) -> Option<&'static str> {
-    if series.bar(i).is_none_or(|bar| bar.close.ticks() < LEAST_CLOSE_TICKS) {
-        return Some("price_below_15");
-    }
-    match series.adv60(i) {
-        Some(dollars) if dollars >= LEAST_ADV60 => None,
-        Some(_) => Some("adv_below_5m"),
-        None => Some("adv_unknown"),
     }
 }
 

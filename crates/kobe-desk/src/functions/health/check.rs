@@ -68,7 +68,7 @@ pub(super) fn health_check(call: &Call<'_>) -> Work {
         Err(e) => checks.add("data", Health::Unhealthy, e.to_string()),
     }
     folders(call, &mut checks);
-    let (build, config) = (call.desk.build(), call.desk.config());
+    let (build, config) = (call.desk.build(), &call.attempt.desk.hash);
     checks.add("settings", Health::Healthy, format!("{build}, configuration {config}"));
     let Checks { worst, rows, wrong } = checks;
     if worst == Health::Unhealthy {

@@ -40,6 +40,10 @@ impl Host for TestHost {
         Ok(self.skew)
     }
 
+    fn clock_reference(&self) -> String {
+        "the test".into()
+    }
+
     fn broker_latency_ms(&self) -> Result<u64, String> {
         Ok(3)
     }

@@ -8,7 +8,7 @@ use kobe_trade::gate::Permit;
 use kobe_trade::id::{ClientId, Symbol};
 use kobe_trade::order::Order;
 use kobe_trade::policy::Endpoint;
-use kobe_trade::ports::{Account, Ack, Broker, BrokerError, Held};
+use kobe_trade::ports::{Account, Ack, Broker, BrokerError, Execution, Held, OpenOrder};
 use kobe_trade::quote::Quote;
 use serde_json::{Value, json};
 
@@ -304,6 +304,14 @@ impl Broker for Quoting {
     }
 
     fn positions(&self, _: Timestamp) -> Result<Vec<Held>, BrokerError> {
+        Err(BrokerError::Unknown("it only quotes".into()))
+    }
+
+    fn open_orders(&self, _: Timestamp) -> Result<Vec<OpenOrder>, BrokerError> {
+        Err(BrokerError::Unknown("it only quotes".into()))
+    }
+
+    fn executions(&self, _: Timestamp, _: Timestamp) -> Result<Vec<Execution>, BrokerError> {
         Err(BrokerError::Unknown("it only quotes".into()))
     }
 

@@ -44,7 +44,7 @@ pub(super) fn generate_report(call: &Call<'_>) -> Work {
     let (daily, regime) = (body_of("daily_pnl")?, body_of("regime")?);
     let body = json!({
         "date": call.date, "day_kind": day.kind(), "day_name": day.name(), "generated_at": call.now, "replay": call.desk.is_replay(), "build": call.desk.build(),
-        "configuration": call.desk.config(), "kill": { "pulled": !switch.passes(), "state": switch.to_string() }, "pnl": standing.json(),
+        "configuration": call.attempt.desk.hash, "kill": { "pulled": !switch.passes(), "state": switch.to_string() }, "pnl": standing.json(),
         "tied": daily["tied"], "tie_error": daily["tie_error"], "by_symbol": daily["by_symbol"],
         "regime": regime["regime"],
         "trades": { "closed": trades, "entries_today": room.entries_today(), "closed_in_all": book.trades().len(), "realised_in_all": money::cents(book.realised()) },
