@@ -292,3 +292,89 @@ fn a_database_damaged_under_a_running_store_ends_all_writing() {
     assert_eq!(again.to_string(), first.to_string());
     assert!(store.wishes().is_err(), "and all reading by the engine");
 }
+
+/// A state with `runs` runs of a task, closed.
+fn closed(runs: u64) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut store = SqliteStore::open(dir.path(), &opening()).unwrap_or_else(|e| panic!("{e}"));
+    let rows: Vec<Change> = (1..=runs).map(|id| Change::Run(completed(run(id, 2, &format!("#{id}"))))).collect();
+    commit(&mut store, &rows).unwrap_or_else(|e| panic!("{e}"));
+    drop(store);
+    dir
+}
+
+#[test]
+fn files_of_another_state_are_found() {
+    let other = lived_in(false);
+    let (other_db, other_log) = ("kobe.db", "kobe.db-wal");
+    let taken = |state: &Path, name: &str| match SqliteStore::open(state, &opening()) {
+        // What may trade is frozen then.
+        Ok(store) => assert!(store.moved().is_some(), "{name}: it was taken for ours"),
+        Err(OpenError::Store(error)) => is_damage(Err(error), name),
+        Err(error) => panic!("{name}: {error}"),
+    };
+    let swap = |name: &str, files: &[&str]| {
+        let ours = closed(700);
+        for file in files {
+            // Written over, as `cp` does it: the file keeps its number.
+            fs::write(ours.path().join(file), fs::read(other.path().join(file)).expect("a file")).expect("a file");
+        }
+        taken(ours.path(), name);
+    };
+    swap("the database of another", &[other_db]);
+    swap("the log of another", &[other_log]);
+    swap("both of another", &[other_db, other_log]);
+    let ours = closed(700);
+    let theirs = closed(3);
+    fs::rename(theirs.path().join("kobe.db"), ours.path().join("kobe.db")).expect("a new name");
+    taken(ours.path(), "the database of another, moved");
+}
+
+/// Not a test of its own: what the process with few file descriptors does.
+#[test]
+#[ignore = "started by sixty_four_file_descriptors_are_enough"]
+fn lives_with_few_file_descriptors() {
+    let Ok(place) = std::env::var("KOBE_STORE_TEST_STATE") else { return };
+    let place = Path::new(&place);
+    let state = place.join("state");
+    let mut store = SqliteStore::open(&state, &opening()).unwrap_or_else(|e| panic!("{e}"));
+    let books = store.books().unwrap_or_else(|e| panic!("{e}"));
+    let _outbox = store.outbox().unwrap_or_else(|e| panic!("{e}"));
+    books.append(0, vec![opened("1.00")]).unwrap_or_else(|e| panic!("{e}"));
+    for id in 1..=200 {
+        commit(&mut store, &[Change::Run(completed(run(id, 2, &format!("#{id}"))))]).unwrap_or_else(|e| panic!("{e}"));
+        Reader::open(&state).unwrap_or_else(|e| panic!("{e}")).expect("a database").run(id).expect("it is read");
+    }
+    let how = kobe_store::BackingUp { now: at(NOW), build: "kobe", output: true };
+    kobe_store::backup(&state, &place.join("b"), &how, &mut |_| {}).unwrap_or_else(|e| panic!("{e}"));
+    let how = kobe_store::Restoring { opening: opening(), operator: "ann", reason: "a test" };
+    kobe_store::restore(&place.join("b"), &place.join("new"), &how, &mut |_| {}).unwrap_or_else(|e| panic!("{e}"));
+    // Now there is none left at all.
+    let mut all = Vec::new();
+    while let Ok(file) = fs::File::open("/dev/null") {
+        all.push(file);
+    }
+    assert!(all.len() > 30, "only {} were left", all.len());
+    for id in 201..=400 {
+        commit(&mut store, &[Change::Run(completed(run(id, 2, &format!("#{id}"))))]).unwrap_or_else(|e| panic!("{e}"));
+    }
+    assert!(Reader::open(&state).is_err(), "a new reader needs one");
+    let error = SqliteStore::open(&place.join("new"), &opening()).expect_err("so does an instance");
+    assert!(error.to_string().contains("Too many open files"), "{error}");
+    drop(all);
+    let reader = Reader::open(&state).unwrap_or_else(|e| panic!("{e}")).expect("a database");
+    assert_eq!(reader.about().unwrap_or_else(|e| panic!("{e}")).runs, 400);
+}
+
+#[test]
+fn sixty_four_file_descriptors_are_enough() {
+    let place = tempfile::tempdir().expect("a directory");
+    let done = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 64; exec \"$0\" --exact lives_with_few_file_descriptors --ignored --test-threads=1"])
+        .arg(std::env::current_exe().expect("a program"))
+        .env("KOBE_STORE_TEST_STATE", place.path())
+        .output()
+        .expect("a process");
+    let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success() && said.contains("1 passed"), "{said}");
+}

@@ -10,8 +10,8 @@ use std::process::Command;
 use common::*;
 use kobe_engine::{Batch, JournalRow, Outbox as _, Store, StoreError};
 use kobe_plan::alert::Severity;
-use kobe_plan::{Alert, AlertKind, Change};
-use kobe_store::{Reader, SqliteStore, state_directory};
+use kobe_plan::{Alert, AlertKind, Change, Verb};
+use kobe_store::{BackingUp, NewWish, Reader, Restoring, SqliteStore, add_wish, backup, restore, state_directory};
 use kobe_trade::fact::What;
 use kobe_trade::ports::{Books as _, BooksError};
 
@@ -205,4 +205,74 @@ fn can_be_opened_and_read_when_full() {
     let error = SqliteStore::open(&disk.join("new"), &opening()).expect_err("there is no room for a new one");
     assert!(error.to_string().contains("the disk is full"), "{error}");
     assert!(!disk.join("new/kobe.db").exists(), "half a database never has its name");
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_is_read_and_told() {
+    on_a_small_disk("can_be_read_when_nothing_can_be_written");
+}
+
+#[test]
+#[ignore = "started by a_disk_that_cannot_be_written_is_read_and_told"]
+fn can_be_read_when_nothing_can_be_written() {
+    let Some(disk) = disk() else { return };
+    let state = disk.join("state");
+    let mut store = SqliteStore::open(&state, &opening()).unwrap_or_else(|e| panic!("{e}"));
+    try_turn(&mut store, 1).unwrap_or_else(|e| panic!("{e}"));
+    drop(store);
+    let remount = |how: &str| {
+        let done = Command::new("mount").args(["-o", how]).arg(&disk).status().expect("a program");
+        assert!(done.success(), "{how}");
+    };
+    remount("remount,ro");
+    assert!(File::create(disk.join("probe")).is_err(), "nothing can be written");
+    assert_eq!(there(&state), (1, 1, 1), "what is there can be read");
+    let error = SqliteStore::open(&state, &opening()).expect_err("it cannot be written").to_string();
+    assert!(error.contains("state/kobe.lock") && error.contains("Read-only file system"), "{error}");
+    let wish = NewWish { verb: Verb::Run, name: "alpha", reason: "", operator: "" };
+    let error = add_wish(&state, &wish, at(NOW)).expect_err("it cannot be written").to_string();
+    assert!(error.contains("state/kobe.db") && error.contains("check owner and rights"), "{error}");
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let how = BackingUp { now: at(NOW), build: "kobe", output: true };
+    let made = backup(&state, &elsewhere.path().join("b"), &how, &mut |_| {}).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(made.rows["runs"], 1, "it can still be saved");
+    assert!(backup(&state, &disk.join("b"), &how, &mut |_| {}).is_err());
+    remount("remount,rw");
+    let mut store = SqliteStore::open(&state, &opening()).unwrap_or_else(|e| panic!("{e}"));
+    try_turn(&mut store, 2).unwrap_or_else(|e| panic!("{e}"));
+}
+
+#[test]
+fn a_backup_for_which_there_is_no_room_leaves_nothing() {
+    on_a_small_disk("leaves_nothing_when_there_is_no_room");
+}
+
+#[test]
+#[ignore = "started by a_backup_for_which_there_is_no_room_leaves_nothing"]
+fn leaves_nothing_when_there_is_no_room() {
+    let Some(disk) = disk() else { return };
+    let (state, dir) = (disk.join("state"), disk.join("b"));
+    for life in 0..4 {
+        // Closing folds the log in.
+        let mut store = SqliteStore::open(&state, &opening()).unwrap_or_else(|e| panic!("{e}"));
+        (1..=25).for_each(|n| try_turn(&mut store, 25 * life + n).unwrap_or_else(|e| panic!("{e}")));
+    }
+    let store = SqliteStore::open(&state, &opening()).unwrap_or_else(|e| panic!("{e}"));
+    let how = BackingUp { now: at(NOW), build: "kobe", output: false };
+    fill(&disk);
+    let error = backup(&state, &dir, &how, &mut |_| {}).expect_err("there is no room");
+    assert!(error.to_string().contains("the disk is full"), "{error}");
+    assert!(!dir.exists() && !disk.join("b.partial").exists());
+    empty(&disk);
+    drop(store);
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    backup(&state, &elsewhere.path().join("b"), &how, &mut |_| {}).unwrap_or_else(|e| panic!("{e}"));
+    fill(&disk);
+    let how = Restoring { opening: opening(), operator: "ann", reason: "a test" };
+    let error = restore(&elsewhere.path().join("b"), &state, &how, &mut |_| {}).expect_err("there is no room");
+    assert!(error.to_string().contains("the disk is full"), "{error}");
+    assert_eq!(there(&state).0, 100, "the state is as it was");
+    assert!(!state.join("KILL_SWITCH").exists());
+    let left: Vec<_> = fs::read_dir(&disk).expect("a disk").map(|e| e.expect("an entry").file_name()).collect();
+    assert_eq!(left.len(), 2, "the state and the ballast: {left:?}");
 }
