@@ -738,3 +738,30 @@ fn a_changed_or_cut_operator_log_is_found() {
         assert!(checked.to_string().contains("the operator log is broken"), "{name}: {checked}");
     }
 }
+
+#[test]
+fn a_database_that_is_pruned_and_filled_again_does_not_grow() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut sizes = Vec::new();
+    for round in 0..4_i64 {
+        let mut store = store(dir.path());
+        let base = at(NOW) + jiff::SignedDuration::from_hours(24 * 500 * round);
+        let rows = (0..3_000_u64).map(|n| {
+            let id = 1 + 3_000 * round as u64 + n;
+            let due = base + jiff::SignedDuration::from_secs(n as i64);
+            let mut new = run(id, 1, &due.to_string());
+            new.due = due;
+            Change::Run(completed(new))
+        });
+        let mut changes: Vec<Change> = rows.collect();
+        changes.push(cursor(1, &(base + jiff::SignedDuration::from_hours(24)).to_string(), 0));
+        commit(&mut store, &changes).unwrap_or_else(|e| panic!("{e}"));
+        let keep = kobe_store::Retention::STANDARD;
+        let gone = store.pruner().prune(&keep, base, &mut |_| true).unwrap_or_else(|e| panic!("{e}")).runs;
+        assert_eq!(gone, if round == 0 { 0 } else { 3_000 }, "round {round}");
+        drop(store);
+        sizes.push(fs::metadata(dir.path().join("kobe.db")).expect("a database").len());
+    }
+    // The second round lies beside the first one before that goes; from then on all rounds take the same room.
+    assert!(sizes[3] <= sizes[1] + sizes[1] / 20, "it grows: {sizes:?}");
+}
