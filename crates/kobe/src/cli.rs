@@ -3,8 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    awareness, calendar, check, completions, diff, functions, halt, import, init, plan, resume, run, runs, schema,
-    simulate, status, task, why,
+    alert, awareness, backup, calendar, check, completions, diff, doctor, drill, functions, halt, import, init, plan, preflight, replay_day, restore, resume, run, runs, schema, simulate, status, task, verify, watch, why,
 };
 use crate::settings::Global;
 
@@ -67,6 +66,24 @@ pub enum Command {
     Schema(schema::Args),
     /// Take over what a predecessor left, and say what not
     Import(import::Args),
+    /// May the desk trade today?
+    Preflight(preflight::Args),
+    /// Is this installation sound?
+    Doctor(doctor::Args),
+    /// Make a consistent, proved copy of the state
+    Backup(backup::Args),
+    /// Put a backup in the place of the state, with trading frozen
+    Restore(restore::Args),
+    /// Practise a restore in a scratch directory
+    Drill(drill::Args),
+    /// Live a recorded day again
+    ReplayDay(replay_day::Args),
+    /// Verify the hash chains and every decision packet
+    Verify(verify::Args),
+    /// Look at a desk from outside, and tell a person when it is not well
+    Watch(watch::Args),
+    /// Try whether a person is told, and list what was told
+    Alert(alert::Args),
     /// Ask the market calendar
     Calendar(calendar::Args),
     /// Write a completion script for a shell

@@ -11,11 +11,11 @@ use std::path::PathBuf;
 use kobe_calendar::CalendarError;
 use kobe_engine::{EngineError, StoreError};
 use kobe_plan::Problem;
-use kobe_store::{OpenError, WishError};
+use kobe_store::{BackupError, OpenError, RestoreError, WishError};
 use kobe_web::WebError;
 
 use crate::exit::Exit;
-use crate::output::Paint;
+use crate::output::{Paint, count};
 
 /// Why a command ends without its result.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,9 @@ pub enum Failure {
     /// Desk files have mistakes.
     #[error("the desk has mistakes")]
     Desk(Vec<Problem>),
+    /// The settings of alert channels have mistakes.
+    #[error("{} in the settings of channels: {}", count(.0.len(), "mistake"), first(.0))]
+    Channels(Vec<Problem>),
     /// The calendar gives no answer.
     #[error(transparent)]
     Calendar(#[from] CalendarError),
@@ -95,6 +98,35 @@ impl From<OpenError> for Failure {
     }
 }
 
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Failure {
+        let what = error.to_string();
+        match error {
+            BackupError::Store(error) => Failure::Store(error),
+            BackupError::NoDatabase(_) => Failure::no(what, "nothing was ever started there; `--state DIR` looks elsewhere"),
+            BackupError::Exists(_) => Failure::usage(what, "name a directory that is not there yet"),
+            BackupError::Underway(_) => Failure::Held { what },
+            BackupError::NotProved(_) => Failure::no(what, "no backup was kept; try another disk"),
+        }
+    }
+}
+
+impl From<RestoreError> for Failure {
+    fn from(error: RestoreError) -> Failure {
+        let what = error.to_string();
+        match error {
+            RestoreError::Store(error) => Failure::Store(error),
+            RestoreError::Held { .. } | RestoreError::Underway(_) => Failure::Held { what },
+            RestoreError::NotABackup(_) | RestoreError::CannotReplace { .. } => {
+                Failure::usage(what, "`kobe backup DIR` makes one; `--state DIR` names what is replaced")
+            }
+            RestoreError::Damaged { .. } | RestoreError::Newer { .. } => {
+                Failure::no(what, "the state is as it was; `sha256sum -c SHA256SUMS` in the backup shows every file")
+            }
+        }
+    }
+}
+
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Failure {
         match error {
@@ -131,7 +163,7 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Failure::Usage { .. } | Failure::Calendar(_) | Failure::Web(_) | Failure::Read { .. } => Exit::Usage,
-            Failure::No { .. } | Failure::Desk(_) => Exit::No,
+            Failure::No { .. } | Failure::Desk(_) | Failure::Channels(_) => Exit::No,
             Failure::Store(_) | Failure::File { .. } => Exit::Storage,
             Failure::Held { .. } => Exit::Held,
             // Whoever read the answer has had enough of it.
@@ -156,7 +188,7 @@ impl Failure {
             }
             Failure::Engine(_) => Some("the system refuses threads; look at its limits (`ulimit -u`)".into()),
             Failure::Broke { .. } => Some("this is a fault of Kobe; please report it with the command you gave".into()),
-            Failure::Desk(_) | Failure::Stdout(_) => None,
+            Failure::Desk(_) | Failure::Channels(_) | Failure::Stdout(_) => None,
         }
     }
 
@@ -164,7 +196,7 @@ impl Failure {
     pub fn tell(&self, paint: Paint) -> String {
         match self {
             Failure::Stdout(e) if e.kind() == io::ErrorKind::BrokenPipe => String::new(),
-            Failure::Desk(problems) => problems_text(problems, paint),
+            Failure::Desk(problems) | Failure::Channels(problems) => problems_text(problems, paint),
             _ => {
                 let mut text = format!("{} {self}\n", paint.red("error:"));
                 let mut cause = self.source();
@@ -179,6 +211,11 @@ impl Failure {
             }
         }
     }
+}
+
+/// Returns what the first of several mistakes is.
+fn first(problems: &[Problem]) -> &str {
+    problems.first().map_or("", |problem| problem.message.as_str())
 }
 
 /// Says problems one below the other, each at its place, and how many there are.

@@ -3,8 +3,10 @@
 //! Nothing about markets, tasks or orders is decided here. [`wiring`] puts a live desk together; each verb has a file in [`commands`]; every exit code stands in [`exit`].
 #![deny(unsafe_code)]
 
+mod channels;
 mod cli;
 mod commands;
+mod dead_man;
 mod desk_files;
 mod exit;
 mod failure;
@@ -15,6 +17,10 @@ mod narrator;
 mod operator;
 mod output;
 mod picture;
+mod readying;
+mod reload;
+mod scratch;
+mod sd;
 mod settings;
 mod simulation;
 mod standing;

@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use kobe_calendar::Market;
 use kobe_engine::{Alarm, Clock, EngineHandle, NewDesk, Reloaded};
 use kobe_plan::alert::Severity;
+use kobe_plan::diff::{Side, diff};
 use kobe_plan::{Alert, AlertKind, Desk, TaskIx};
 use serde_json::json;
 
@@ -107,7 +108,9 @@ impl Reloader {
     fn changes(&self, old: &Desk, new: &Desk) -> String {
         let today = self.parts.market.date_of(self.parts.clock.now());
         let to = today.saturating_add(SignedDuration::from_hours(24 * (DAYS - 1)));
-        match kobe_plan::diff::diff(old, new, &self.parts.market, today, to) {
+        let (was, is) = (|ix| standing(old, ix), |ix| standing(new, ix));
+        let (before, after) = (Side { desk: old, standing: &was }, Side { desk: new, standing: &is });
+        match diff(before, after, &self.parts.market, today, to) {
             Ok(diff) => diff.summary(),
             Err(why) => format!("what changes is not known: {why}"),
         }
@@ -135,55 +138,71 @@ impl Reloader {
 
 fn told(failure: &Failure) -> String {
     match failure {
-        Failure::Desk(problems) => problems_text(problems, Paint::plain()),
-        other => other.tell(Paint::plain()),
+        Failure::Desk(problems) => problems_text(problems, Paint::NONE),
+        other => other.tell(Paint::NONE),
     }
     .trim()
     .to_owned()
 }
 
-/// Looks at the files of a desk, and has them read when they have changed.
-pub struct FileWatch {
-    stop: Sender<()>,
+/// The thread that reads the desk anew: told by a signal, or by files that have changed.
+pub struct Reading {
+    ask: Sender<&'static str>,
     thread: JoinHandle<()>,
 }
 
 /// What a look sees of each file.
 type Look = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
 
-impl FileWatch {
-    /// Begins to look; nothing to look at for the desk built in.
+impl Reading {
+    /// Begins to look at the files; for the desk built in it only listens.
     ///
     /// # Errors
     /// What the system says when it gives no thread.
-    pub fn start(reloader: &Arc<Reloader>) -> std::io::Result<Option<FileWatch>> {
-        let Some(root) = reloader.parts.root.clone() else { return Ok(None) };
-        let (stop, told) = channel();
-        let reloader = Arc::clone(reloader);
-        let first = look(&root);
-        let watch = move || watch_files(&root, first, &told, &|| reloader.read_anew("the desk files have changed"));
-        let thread = thread::Builder::new().name("desk-files".into()).spawn(watch)?;
-        Ok(Some(FileWatch { stop, thread }))
+    pub fn start(reloader: Reloader) -> std::io::Result<Reading> {
+        let (ask, asked) = channel();
+        let first = reloader.parts.root.as_deref().map(look);
+        let thread = thread::Builder::new().name("desk-files".into()).spawn(move || read_on(&reloader, first, &asked))?;
+        Ok(Reading { ask, thread })
     }
 
-    /// Stops looking.
+    /// Returns what asks for a reading, from any thread.
+    pub fn bell(&self) -> Sender<&'static str> {
+        self.ask.clone()
+    }
+
+    /// Stops, after what is being read.
     pub fn close(self) {
-        drop(self.stop);
-        // It has nothing left to look at.
+        drop(self.ask);
+        // It has nothing left to read.
         let _ = self.thread.join();
     }
 }
 
-fn watch_files(root: &Path, first: Look, told: &Receiver<()>, changed: &dyn Fn()) {
-    let (mut in_force, mut before) = (first.clone(), first);
-    while told.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-        let seen = look(root);
-        // An editor writes in several steps, `git checkout` file by file: what still moves is not read.
-        if seen == before && seen != in_force {
-            in_force.clone_from(&seen);
-            changed();
+fn read_on(reloader: &Reloader, first: Option<Look>, asked: &Receiver<&'static str>) {
+    let Some(mut in_force) = first else {
+        return asked.iter().for_each(|occasion| reloader.read_anew(occasion));
+    };
+    let root = reloader.parts.root.clone().expect("it was looked at");
+    let mut before = in_force.clone();
+    loop {
+        match asked.recv_timeout(LOOK_EVERY) {
+            Ok(occasion) => {
+                in_force = look(&root);
+                before.clone_from(&in_force);
+                reloader.read_anew(occasion);
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {
+                let seen = look(&root);
+                // An editor writes in several steps, `git checkout` file by file: what still moves is not read.
+                if seen == before && seen != in_force {
+                    in_force.clone_from(&seen);
+                    reloader.read_anew("the desk files have changed");
+                }
+                before = seen;
+            }
         }
-        before = seen;
     }
 }
 

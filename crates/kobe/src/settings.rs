@@ -29,6 +29,9 @@ pub struct Global {
         hide_env_values = true
     )]
     pub state: PathBuf,
+    /// Read from FILE how a person is told; channels.toml in the state if it is there
+    #[arg(long, global = true, env = "KOBE_CHANNELS", value_name = "FILE", hide_env_values = true)]
+    pub channels: Option<PathBuf>,
     /// Answer in JSON
     #[arg(long, global = true)]
     pub json: bool,

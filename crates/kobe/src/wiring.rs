@@ -3,27 +3,35 @@
 //! The one place that knows every port's implementation. Nothing is decided here.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kobe_calendar::Market;
 use kobe_desk::kill::KillFile;
 use kobe_desk::{DeskHandler, Era, PaperBroker, Services, Setup, Source, SystemHost};
-use kobe_engine::{Alarm, Attempt, Engine, Handler, Ports, Pulse, Stop};
+use kobe_engine::outbox::{self, OutboxHandle, OutboxThread};
+use kobe_engine::watch::Unchecked;
+use kobe_engine::{Alarm, Attempt, Engine, Eyes, Handler, Ports, Pulse, Stop, Watched};
 use kobe_handlers::{CommandHandler, Limits};
+use kobe_plan::alert::Severity;
+use kobe_plan::alert::postman::WayState;
 use kobe_plan::scheduler::Settings;
 use kobe_plan::task::Work;
-use kobe_plan::{Desk, Outcome};
+use kobe_plan::{Alert, AlertKind, Desk, Outcome};
 use kobe_store::{Opening, Reader, Shown, SqliteBooks, SqliteStore, StateFiles};
-use kobe_trade::ports::Books;
+use kobe_trade::kill::{KillRecord, KillState};
+use kobe_trade::ports::{Books, Host as _, KillSwitch as _};
 use kobe_trade::zone::{self, ZoneRules};
-use kobe_web::{MarketSign, Signs};
+use kobe_web::{AlertSign, MarketSign, Signs};
+use serde_json::json;
 
+use crate::channels;
 use crate::desk_files::Loaded;
 use crate::failure::Failure;
 use crate::kill;
 use crate::narrator::Narrator;
 use crate::operator::Attended;
+use crate::readying::{self, Ready};
 use crate::settings::Shell;
 use crate::standing::standing;
 use crate::voice::Voice;
@@ -43,6 +51,14 @@ pub struct Live {
     pub engine: Engine,
     /// What the web shows beside the engine's vitals.
     pub signs: Signs,
+    /// Tells alerts.
+    pub outbox: OutboxHandle,
+    /// The desk behind its functions.
+    pub services: Arc<Services>,
+    /// What the watchdog finds, once there is one.
+    pub watched: Arc<OnceLock<Watched>>,
+    /// The address that is pinged as long as the loop lives, for a dead-man elsewhere.
+    pub ping: Option<String>,
 }
 
 /// Says what an instance says of itself when it opens the database.
@@ -61,13 +77,20 @@ pub fn output_directory(state: &Path) -> PathBuf {
 /// [`Failure::Held`] when another instance has the state, [`Failure::Store`] when rows cannot be read.
 pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) -> Result<Live, Failure> {
     let state = &shell.settings.state;
+    let settings = channels::settings(shell)?;
     let store = SqliteStore::open(state, &opening(market, shell.clock.now()))?;
+    let outbox = outbox(shell, market, &store, &settings, &voice)?;
+    store.on_alert(outbox.bell());
+    let alarm = outbox.alarm();
     // One fold of the facts for all who write them.
     let books = Arc::new(store.books()?);
-    let handler = hands(shell, loaded, market, &books)?;
+    freeze_if_moved(&store, shell, &alarm)?;
+    let services = services(shell, loaded, market, &books)?;
+    let ready = readying::start(&services, Arc::clone(&shell.clock), voice.clone(), Arc::clone(&alarm))
+        .map_err(|e| Failure::Broke { what: format!("no thread to make ready: {e}") })?;
+    let commands = CommandHandler::new(Limits::STANDARD).keeping_output_in(&output_directory(state));
+    let handler = Arc::new(Hands { commands, functions: DeskHandler::new(Arc::clone(&services)), ready });
     let day = Arc::clone(market);
-    let said = voice.clone();
-    let alarm: Alarm = Arc::new(move |alert: kobe_plan::Alert| said.talk(alert.title));
     let attended = Attended {
         inner: store,
         books,
@@ -88,7 +111,59 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
     let desk = Arc::clone(&loaded.desk);
     let engine =
         Engine::new(Arc::clone(&desk), Arc::clone(market), Settings::LIVE, &mut |ix| standing(&desk, ix), ports)?;
-    Ok(Live { engine, signs: signs(state.clone(), Arc::clone(market)) })
+    let watched = Arc::default();
+    let signs = signs(state.clone(), Arc::clone(market), &outbox, &watched);
+    Ok(Live { engine, signs, outbox, services, watched, ping: settings.ping })
+}
+
+/// Freezes what may trade when the state was copied, moved or put back by hand: it may be older than what the broker has seen.
+fn freeze_if_moved(store: &SqliteStore, shell: &Shell, alarm: &Alarm) -> Result<(), Failure> {
+    let Some(why) = store.moved() else { return Ok(()) };
+    let now = shell.clock.now();
+    let reason = format!("{why}; reconcile with the broker, then `kobe resume`");
+    let switch = KillFile::in_state(&shell.settings.state);
+    if switch.read(now) == KillState::Clear {
+        let record = KillRecord {
+            reason: reason.clone(),
+            trigger: None,
+            // No grace for exits: whether there is anything to exit from is not known.
+            activated_at: Some(now - SignedDuration::from_secs(60)),
+            activated_by: "kobe".into(),
+            context: Default::default(),
+        };
+        switch.trip(&record).map_err(|what| Failure::Broke { what })?;
+    }
+    let title = "the state was copied or moved: what may trade is frozen";
+    let alert = Alert::new(AlertKind::Restored, Severity::Critical, "restored", now, title).with_detail(&reason);
+    alarm(Alert { runbook: format!("docs/operate/alerts.md#{}", AlertKind::Restored), ..alert });
+    shell.out.talk(&format!("{title}: {reason}"));
+    // Only once the switch is pulled does the state belong here.
+    Ok(store.settle()?)
+}
+
+/// Says what keeps this machine's clock.
+pub fn clock_reference() -> String {
+    SystemHost::new(PathBuf::from("/"), || None, || Ok(true)).clock_reference()
+}
+
+/// Starts the threads that tell alerts; what was not told before the last stop is told now.
+fn outbox(
+    shell: &Shell,
+    market: &Market,
+    store: &SqliteStore,
+    settings: &channels::Settings,
+    voice: &Voice,
+) -> Result<OutboxHandle, Failure> {
+    let (voice, clock) = (voice.clone(), Arc::clone(&shell.clock));
+    let parts = outbox::Parts {
+        outbox: Box::new(store.outbox()?),
+        channels: settings.open(),
+        clock: Arc::clone(&shell.clock),
+        zone: market.zone().clone(),
+        redactor: settings.redactor(),
+        log: Arc::new(move |line| voice.tell(clock.now(), "WARN", "alert", json!({ "text": line }), Some(line))),
+    };
+    OutboxThread::start(parts).map_err(|e| Failure::Broke { what: format!("no thread for alerts: {e}") })
 }
 
 /// Returns what does the work of a single task, outside a running desk.
@@ -110,14 +185,22 @@ fn hands(
     market: &Arc<Market>,
     books: &Arc<SqliteBooks>,
 ) -> Result<Arc<dyn Handler>, Failure> {
-    let state = &shell.settings.state;
-    let commands = CommandHandler::new(Limits::STANDARD).keeping_output_in(&output_directory(state));
+    let output = output_directory(&shell.settings.state);
+    let commands = CommandHandler::new(Limits::STANDARD).keeping_output_in(&output);
     let services = services(shell, loaded, market, books)?;
-    Ok(Arc::new(Hands { commands, functions: DeskHandler::new(services) }))
+    // A single task waits for nobody: what it may trade on is compared first.
+    let found = services.make_ready(shell.clock.now());
+    for finding in found.findings() {
+        shell.out.talk(&finding);
+    }
+    Ok(Arc::new(Hands { commands, functions: DeskHandler::new(services), ready: Ready::at_once() }))
 }
 
 /// Puts the desk behind its functions together: books, paper broker, kill switch and this machine.
-fn services(
+///
+/// # Errors
+/// [`Failure::Broke`] when the account cannot be opened.
+pub fn services(
     shell: &Shell,
     loaded: &Loaded,
     market: &Arc<Market>,
@@ -127,7 +210,7 @@ fn services(
     let source = Arc::new(Source::new(None));
     let books: Arc<dyn Books> = Arc::clone(books) as _;
     let broker = PaperBroker::new(Arc::clone(market), Arc::clone(&source), Arc::clone(&books), Era::Live);
-    let (beats, rows) = (state.clone(), state.clone());
+    let (locked, beats, rows) = (state.clone(), state.clone(), state.clone());
     let host = SystemHost::new(
         state.clone(),
         move || heartbeat(&beats),
@@ -137,7 +220,11 @@ fn services(
                 .map(|()| true)
                 .map_err(|e| e.to_string())
         },
-    );
+    )
+    .with_lock(move || {
+        let holder = kobe_store::holder(&locked).map_err(|e| e.to_string())?;
+        Ok(holder.is_some_and(|holder| holder.pid == std::process::id()))
+    });
     let services = Services::new(Setup {
         market: Arc::clone(market),
         clock: Arc::clone(&shell.clock),
@@ -155,13 +242,11 @@ fn services(
     services
         .open_account(PAPER_CASH.into(), shell.clock.now())
         .map_err(|e| broke(format!("the account cannot be opened: {e}")))?;
-    // Nothing that may trade starts before what a crash left behind is known.
-    services.reconcile_intents().map_err(|e| broke(format!("orders of the last run are not clear: {e}")))?;
     Ok(Arc::new(services))
 }
 
 /// Returns when the heart last beat, from the file that shows it.
-fn heartbeat(state: &Path) -> Option<Timestamp> {
+pub fn heartbeat(state: &Path) -> Option<Timestamp> {
     let text = std::fs::read(state.join("autonomous/heartbeat.json")).ok()?;
     let beat: serde_json::Value = serde_json::from_slice(&text).ok()?;
     beat.get("timestamp")?.as_str()?.parse().ok()
@@ -171,10 +256,14 @@ fn heartbeat(state: &Path) -> Option<Timestamp> {
 struct Hands<F> {
     commands: CommandHandler,
     functions: F,
+    ready: Ready,
 }
 
 impl<F: Handler> Handler for Hands<F> {
     fn run(&self, attempt: &Attempt, stop: &Stop) -> Outcome {
+        if attempt.task().right.trades() && !self.ready.wait(stop) {
+            return Outcome::Interrupted;
+        }
         match attempt.task().work {
             Work::Command(_) => self.commands.run(attempt, stop),
             Work::Call(_) => self.functions.run(attempt, stop),
@@ -192,8 +281,17 @@ fn pulse(shell: &Shell, loaded: &Loaded, market: &Arc<Market>) -> Result<Box<dyn
     Ok(Box::new(StateFiles::start(shown)?))
 }
 
-fn signs(state: PathBuf, market: Arc<Market>) -> Signs {
+fn signs(state: PathBuf, market: Arc<Market>, outbox: &OutboxHandle, watched: &Arc<OnceLock<Watched>>) -> Signs {
+    let (outbox, watched, disk) = (outbox.clone(), Arc::clone(watched), state.clone());
     Signs {
+        watch: Box::new(move || {
+            watched.get().map_or_else(Vec::new, |w| w.read().into_iter().map(|kind| kind.to_string()).collect())
+        }),
+        alerts: Box::new(move || alert_sign(&outbox.standing())),
+        disk: Box::new(move || {
+            let found = rustix::fs::statvfs(&disk).ok()?;
+            Some(found.f_bavail * found.f_frsize)
+        }),
         kill: Box::new(move |now| kill::pulled(&state, now)),
         market: Box::new(move |now| {
             let segment = market.segment_at(now).ok()?;
@@ -206,6 +304,49 @@ fn signs(state: PathBuf, market: Arc<Market>) -> Signs {
         }),
         orders: Box::new(|| None),
         performance: Box::new(|| None),
+    }
+}
+
+fn alert_sign(standing: &outbox::Standing) -> AlertSign {
+    let names: Vec<&str> = standing.ways.iter().map(|way| way.name.as_str()).collect();
+    let channels = match names.is_empty() {
+        true => "to the log only: no channel is set".to_owned(),
+        false => format!("through {}", names.join(", ")),
+    };
+    let mut wrong: Vec<String> = standing.rows_fail.iter().map(|why| format!("rows: {why}")).collect();
+    for way in &standing.ways {
+        match &way.state {
+            WayState::Ok => {}
+            WayState::Waiting { why, .. } => wrong.push(format!("{} waits: {why}", way.name)),
+            WayState::Broken { why, .. } => wrong.push(format!("{} refuses: {why}", way.name)),
+            WayState::Hanging { since } => wrong.push(format!("{} has not answered since {since}", way.name)),
+        }
+    }
+    if !standing.alive {
+        wrong.push("the thread that tells alerts is gone".into());
+    }
+    AlertSign { wrong: (!wrong.is_empty()).then(|| wrong.join("; ")), channels, unsent: standing.unsent }
+}
+
+/// Returns where the watchdog looks beside the loop.
+pub fn eyes(live: &Live, shell: &Shell, market: &Arc<Market>, alive: Box<dyn Fn() + Send>) -> Eyes {
+    let (outbox, state) = (live.outbox.clone(), shell.settings.state.clone());
+    let (services, market) = (Arc::clone(&live.services), Arc::clone(market));
+    Eyes {
+        // Without a channel the log has everything at once.
+        oldest_unsent: Box::new(move || {
+            let standing = outbox.standing();
+            standing.oldest.filter(|_| standing.has_channel())
+        }),
+        heartbeat: Box::new(move || heartbeat(&state)),
+        unchecked: Box::new(move |now| {
+            let session = market.exchange().session_at(now).ok()??;
+            let positions = services.open_positions();
+            let begun = services.started().max(session.open);
+            let since = services.last_stop_check().map_or(begun, |last| last.max(begun));
+            (positions > 0).then_some(Unchecked { positions, since })
+        }),
+        alive,
     }
 }
 

@@ -2,28 +2,39 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::thread;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use kobe_calendar::Market;
-use kobe_engine::{EngineHandle, Stopped};
+use kobe_engine::{EngineError, EngineHandle, Stopped, Watchdog};
+use kobe_plan::alert::Severity;
+use kobe_plan::{Alert, AlertKind};
 use kobe_web::{Deck, Web};
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
+use crate::dead_man::DeadMan;
 use crate::desk_files::Loaded;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::count;
+use crate::reload::{Parts, Reading, Reloader};
+use crate::sd::Manager;
 use crate::settings::Shell;
 use crate::voice::Voice;
 use crate::wiring::{self, Live, VERSION};
+
+/// How long the last alerts may take to get out.
+const LAST_WORD: Duration = Duration::from_secs(5);
 
 /// Arguments of `kobe run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What was stored is recovered first, then every slot is started at its instant. Health and metrics are \
-served on --listen. The first SIGTERM or SIGINT lets what runs end (30 s), a second one stops at once. \
+served on --listen. SIGHUP, or a change of the files under --config, reads the desk anew. The first SIGTERM or SIGINT lets what runs end (30 s), a second one stops at once. \
 With --json every event is one line on stdout.
 
 Examples:
@@ -49,42 +60,110 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         return once(shell, &loaded, &market);
     }
     let voice = Voice::new(shell.out, Arc::clone(&market))?;
-    let Live { mut engine, signs } = wiring::live(shell, &loaded, &market, voice.clone())?;
+    let mut live = wiring::live(shell, &loaded, &market, voice.clone())?;
+    let manager = Arc::new(Manager::of_environment());
+    let guard = Guard::start(&live, shell, &market, &manager)?;
+    let reading = reading(&live, shell, &loaded, &market, &voice)?;
     let deck = Deck {
-        board: engine.board(),
-        signs,
+        board: live.engine.board(),
+        signs: live.signs,
         clock: Arc::clone(&shell.clock),
         version: VERSION.into(),
         metrics: !args.no_metrics,
     };
     let web = Web::start(args.listen, deck)?;
-    let ears = Ears::open(engine.handle(), voice.clone(), shell)?;
+    let ears = Ears::open(live.engine.handle(), Some(reading.bell()), voice.clone(), shell)?;
     hello(shell, &loaded, &voice, web.address());
-    let ended = engine.run();
+    manager.say("READY=1");
+    let ended = live.engine.run();
+    manager.say("STOPPING=1");
     ears.close();
+    reading.close();
+    guard.close();
     web.stop();
-    if ended.is_err() {
+    let now = shell.clock.now();
+    if let Err(error) = &ended {
+        // The rows may be out of reach: the last word goes straight to the channels.
+        live.outbox.tell_now(last_word(error, now), LAST_WORD);
         voice.finish();
     }
+    live.outbox.close(LAST_WORD);
     let stopped = ended?;
     let words = match stopped {
         Stopped::Clean => "stopped; everything came to its end",
         Stopped::Interrupted => "stopped; some runs had to be interrupted",
         Stopped::AtOnce => "stopped at once",
     };
-    let vitals = engine.board().read();
-    voice.tell(
-        shell.clock.now(),
-        "INFO",
-        "stopped",
-        json!({ "how": format!("{stopped:?}"), "cycles": vitals.cycles }),
-        Some(words),
-    );
+    let vitals = live.engine.board().read();
+    let fields = json!({ "how": format!("{stopped:?}"), "cycles": vitals.cycles });
+    voice.tell(now, "INFO", "stopped", fields, Some(words));
     voice.finish();
     Ok(match stopped {
         Stopped::Clean | Stopped::Interrupted => Exit::Fine,
         Stopped::AtOnce => Exit::ToldTwice,
     })
+}
+
+/// Returns what a person must be told when the engine cannot go on.
+fn last_word(error: &EngineError, now: Timestamp) -> Alert {
+    let title = "the desk stops: rows can no longer be written";
+    let alert = Alert::new(AlertKind::StorageFailed, Severity::Critical, "storage", now, title);
+    Alert { runbook: format!("docs/operate/alerts.md#{}", AlertKind::StorageFailed), ..alert }
+        .with_detail(format!("{error}\nnothing was sent or started after the fault; what was acknowledged is on the disk"))
+}
+
+/// Those who watch the loop: the watchdog, and whoever is told by it that the loop lives.
+struct Guard {
+    watchdog: Watchdog,
+    dead_man: Option<DeadMan>,
+}
+
+impl Guard {
+    fn start(live: &Live, shell: &Shell, market: &Arc<Market>, manager: &Arc<Manager>) -> Result<Guard, Failure> {
+        let broke = |e: std::io::Error| Failure::Broke { what: format!("no thread for the watchdog: {e}") };
+        let dead_man = live.ping.clone().map(DeadMan::start).transpose().map_err(broke)?;
+        let (bell, manager) = (dead_man.as_ref().map(DeadMan::bell), Arc::clone(manager));
+        let alive = move || {
+            manager.say("WATCHDOG=1");
+            if let Some(bell) = &bell {
+                bell();
+            }
+        };
+        let eyes = wiring::eyes(live, shell, market, Box::new(alive));
+        let watchdog = Watchdog::start(live.engine.handle(), Arc::clone(&shell.clock), live.outbox.alarm(), eyes)
+            .map_err(broke)?;
+        // Set once, here.
+        let _ = live.watched.set(watchdog.standing());
+        Ok(Guard { watchdog, dead_man })
+    }
+
+    fn close(self) {
+        self.watchdog.close();
+        if let Some(dead_man) = self.dead_man {
+            dead_man.close();
+        }
+    }
+}
+
+fn reading(
+    live: &Live,
+    shell: &Shell,
+    loaded: &Loaded,
+    market: &Arc<Market>,
+    voice: &Voice,
+) -> Result<Reading, Failure> {
+    let services = Arc::clone(&live.services);
+    let reloader = Reloader::new(Parts {
+        root: loaded.root.clone(),
+        desk: Arc::clone(&loaded.desk),
+        engine: live.engine.handle(),
+        market: Arc::clone(market),
+        clock: Arc::clone(&shell.clock),
+        voice: voice.clone(),
+        alarm: live.outbox.alarm(),
+        in_force: Box::new(move |desk| services.set_config(&desk.hash)),
+    });
+    Reading::start(reloader).map_err(|e| Failure::Broke { what: format!("no thread for the desk files: {e}") })
 }
 
 fn hello(shell: &Shell, loaded: &Loaded, voice: &Voice, address: SocketAddr) {
@@ -113,10 +192,14 @@ fn once(shell: &Shell, loaded: &Loaded, market: &Arc<Market>) -> Result<Exit, Fa
     // The events of one cycle would stand between a script and its summary.
     let out = if shell.out.is_json() { shell.out.silent() } else { shell.out };
     let voice = Voice::new(out, Arc::clone(market))?;
-    let Live { mut engine, .. } = wiring::live(shell, loaded, market, voice.clone())?;
-    let ears = Ears::open(engine.handle(), voice.clone(), shell)?;
+    let Live { mut engine, outbox, .. } = wiring::live(shell, loaded, market, voice.clone())?;
+    let ears = Ears::open(engine.handle(), None, voice.clone(), shell)?;
     let ended = engine.run_once();
     ears.close();
+    if let Err(error) = &ended {
+        outbox.tell_now(last_word(error, shell.clock.now()), LAST_WORD);
+    }
+    outbox.close(LAST_WORD);
     voice.finish();
     let stopped = ended?;
     let vitals = engine.board().read();
@@ -159,7 +242,12 @@ struct Ears {
 }
 
 impl Ears {
-    fn open(engine: EngineHandle, voice: Voice, shell: &Shell) -> Result<Ears, Failure> {
+    fn open(
+        engine: EngineHandle,
+        reading: Option<Sender<&'static str>>,
+        voice: Voice,
+        shell: &Shell,
+    ) -> Result<Ears, Failure> {
         let broke = |e: std::io::Error| Failure::Broke { what: format!("signals cannot be heard: {e}") };
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(broke)?;
         let handle = signals.handle();
@@ -169,8 +257,10 @@ impl Ears {
             for signal in signals.forever() {
                 let now = clock.now();
                 if signal == SIGHUP {
-                    let words = "SIGHUP: reading the desk anew is not built yet; the desk goes on as it is";
-                    voice.tell(now, "WARN", "reload_refused", json!({}), Some(words));
+                    // A cycle that ends by itself reads nothing anew.
+                    if let Some(reading) = &reading {
+                        let _ = reading.send("SIGHUP");
+                    }
                     continue;
                 }
                 told += 1;

@@ -11,13 +11,14 @@ use jiff::{SignedDuration, Timestamp};
 use kobe_calendar::Market;
 use kobe_plan::view::{self, Selection};
 use kobe_plan::{Desk, Lane, State, Verdict};
-use kobe_store::{Holder, Reader, RunRow, holder};
+use kobe_store::{HoldRow, Holder, Reader, RunRow, Waiting, holder};
 use serde_json::{Value, json};
 
+use crate::channels;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::kill;
-use crate::output::Paint;
+use crate::output::{Paint, count};
 use crate::settings::Shell;
 use crate::standing::standing;
 use crate::when;
@@ -44,6 +45,9 @@ struct Found {
     heartbeat: Option<Heartbeat>,
     live: Vec<RunRow>,
     errors: Vec<RunRow>,
+    holds: Vec<HoldRow>,
+    alerts: Waiting,
+    channels: Result<Vec<String>, String>,
     today: BTreeMap<String, u64>,
     next: Vec<(Timestamp, String)>,
 }
@@ -66,6 +70,10 @@ pub(super) fn perform(_: &Args, shell: &Shell) -> Result<Exit, Failure> {
         heartbeat: heartbeat(state),
         live: reader.as_ref().map_or(Ok(Vec::new()), Reader::live_runs)?,
         errors: reader.as_ref().map_or(Ok(Vec::new()), |r| r.last_errors(10))?,
+        holds: reader.as_ref().map_or(Ok(Vec::new()), Reader::holds)?,
+        alerts: reader.as_ref().map_or(Ok(Waiting { count: 0, oldest: None }), Reader::alerts_waiting)?,
+        // Settings that cannot be read are shown, and are no reason to show nothing else.
+        channels: channels::settings(shell).map(|s| s.names()).map_err(|e| e.to_string()),
         today: match &reader {
             Some(reader) => today(reader, &market, now)?,
             None => BTreeMap::new(),
@@ -93,7 +101,7 @@ pub(super) fn perform(_: &Args, shell: &Shell) -> Result<Exit, Failure> {
         let _ = writeln!(text, "  {}  {}, {}", paint.dim(format!("{:<11}", "market")), segment.phase, segment.mode);
         let words = switch.words(&market, paint);
         let _ = writeln!(text, "  {}  {words}", paint.dim(format!("{:<11}", "kill switch")));
-        text.push_str(&found.body(&loaded.desk, &market, paint));
+        text.push_str(&found.body(&loaded.desk, &market, paint, now));
         shell.out.text(&text)?;
     }
     Ok(if found.is_stale(now) { Exit::No } else { Exit::Fine })
@@ -177,6 +185,13 @@ impl Found {
                 "depth": lanes.iter().map(|l| l.1).sum::<usize>(),
                 "running": lanes.iter().map(|l| l.2).sum::<usize>(),
             },
+            "holds": self.holds,
+            "alerts": {
+                "channels": self.channels.as_ref().ok(),
+                "channels_error": self.channels.as_ref().err(),
+                "unsent": self.alerts.count,
+                "oldest_unsent": self.alerts.oldest.map(|t| t.to_string()),
+            },
             "today": self.today,
             "last_errors": self.errors,
             "next_tasks": self.next.iter().map(|(at, task)| json!({
@@ -203,7 +218,23 @@ impl Found {
         text
     }
 
-    fn body(&self, desk: &Desk, market: &Market, paint: Paint) -> String {
+    fn alert_words(&self, now: Timestamp, paint: Paint) -> String {
+        let ways = match &self.channels {
+            Ok(names) if names.is_empty() => paint.yellow("to the log only: no channel is set"),
+            Ok(names) => format!("through {}", names.join(", ")),
+            Err(why) => paint.red(format!("channels cannot be read: {why}")),
+        };
+        match self.alerts.oldest {
+            Some(oldest) => format!(
+                "{ways}; {}, the oldest for {}",
+                format!("{} not out yet", count(self.alerts.count as usize, "alert")),
+                when::roughly(now.duration_since(oldest).as_secs())
+            ),
+            None => ways,
+        }
+    }
+
+    fn body(&self, desk: &Desk, market: &Market, paint: Paint, now: Timestamp) -> String {
         let mut text = String::new();
         let lanes: Vec<String> = self
             .lanes(desk)
@@ -217,6 +248,11 @@ impl Found {
         };
         line("queue", &queue);
         let ends: Vec<String> = self.today.iter().map(|(word, n)| format!("{n} {word}")).collect();
+        for hold in &self.holds {
+            let what = format!("{} {} since {}", hold.kind, hold.name, when::day_and_clock(hold.since, market));
+            line("held", &paint.yellow(format!("{what} by {}: {}", hold.operator, hold.reason)));
+        }
+        line("alerts", &self.alert_words(now, paint));
         line("today", if ends.is_empty() { "no run yet".to_owned() } else { ends.join(", ") }.as_str());
         if !self.next.is_empty() {
             let _ = writeln!(text, "\n{}", paint.bold("Next"));

@@ -1,0 +1,242 @@
+//! `kobe watch`: the dead-man outside: is the desk well, as seen by another process or another host?
+//!
+//! Rule: it shares nothing with the desk that it looks at but the files and the address; a desk that was stopped with SIGSTOP, that hangs, or that is gone is told all the
+//! same. What was told is kept in a small file, so that a look a minute from cron is one message and not sixty.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use kobe_engine::Delivery;
+use kobe_engine::outbox::{OutboxHandle, OutboxThread, Parts};
+use kobe_plan::alert::Severity;
+use kobe_plan::trigger::parse_duration;
+use kobe_plan::{Alert, AlertKind};
+use kobe_store::{MemoryOutbox, holder};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::settings::Shell;
+use crate::{channels, wiring};
+
+/// A heartbeat older than this is none.
+const STALE: SignedDuration = SignedDuration::from_mins(5);
+
+/// What is still wrong is told again after so long.
+const AGAIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long the message may take to get out.
+const LAST_WORD: Duration = Duration::from_secs(30);
+
+/// What was told, in the state directory.
+const MEMORY: &str = "watch.json";
+
+/// Arguments of `kobe watch`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Run it from cron, or on a second host, or beside the desk with --every. It asks whether a process holds \
+the state, how old the heartbeat is, and what /health says; a desk that does not answer within 5 s is \
+silent. What it finds goes out through the channels of --channels at once, and again after an hour; that it \
+is over is told too.
+
+Examples:
+  * * * * *  kobe watch --state /var/lib/kobe           a line for crontab
+  kobe watch --every 10s                                until it is told to stop
+  kobe watch --url http://10.0.0.7:8081 --remote        from another host, without its files
+
+Exit code 0 when the desk is well, 1 when it is not.")]
+pub struct Args {
+    /// Where the desk serves /health
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8081")]
+    url: String,
+    /// Look again and again, so far apart
+    #[arg(long, value_name = "DURATION")]
+    every: Option<String>,
+    /// The state lies on another host: ask the address only
+    #[arg(long)]
+    remote: bool,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Check {
+    name: &'static str,
+    ok: bool,
+    detail: String,
+}
+
+/// What was told and is not over.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Memory {
+    #[serde(default)]
+    told_at: Option<Timestamp>,
+}
+
+pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
+    let every = args.every.as_deref().map(pause).transpose()?;
+    let settings = channels::settings(shell)?;
+    let (clock, market, out) = (Arc::clone(&shell.clock), shell.market()?, shell.out);
+    let parts = Parts {
+        outbox: Box::new(MemoryOutbox::new()),
+        channels: settings.open(),
+        clock,
+        zone: market.zone().clone(),
+        redactor: settings.redactor(),
+        log: Arc::new(move |line| out.insist(&format!("{line}\n"))),
+    };
+    let outbox = OutboxThread::start(parts).map_err(|e| Failure::Broke { what: format!("no thread for alerts: {e}") })?;
+    let Some(every) = every else {
+        let checks = look(args, shell);
+        tell(&checks, shell, &outbox);
+        show(&checks, shell)?;
+        return Ok(if checks.iter().all(|c| c.ok) { Exit::Fine } else { Exit::No });
+    };
+    let broke = |e: std::io::Error| Failure::Broke { what: format!("signals cannot be heard: {e}") };
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(broke)?;
+    let (stop, told) = channel();
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || signals.forever().next().map(|_| stop.send(())))
+        .map_err(broke)?;
+    loop {
+        let checks = look(args, shell);
+        tell(&checks, shell, &outbox);
+        if shell.out.is_json() || shell.out.is_verbose() || checks.iter().any(|c| !c.ok) {
+            show(&checks, shell)?;
+        }
+        if told.recv_timeout(every) != Err(RecvTimeoutError::Timeout) {
+            return Ok(if checks.iter().all(|c| c.ok) { Exit::Fine } else { Exit::No });
+        }
+    }
+}
+
+fn pause(text: &str) -> Result<Duration, Failure> {
+    parse_duration(text).and_then(|d| Duration::try_from(d).ok()).filter(|d| *d >= Duration::from_secs(1)).ok_or_else(|| {
+        Failure::usage(format!("`{text}` is no pause"), "write a length of one second or more, like `10s` or `1m`")
+    })
+}
+
+fn look(args: &Args, shell: &Shell) -> Vec<Check> {
+    let (state, now) = (&shell.settings.state, shell.clock.now());
+    let mut checks = Vec::new();
+    if !args.remote {
+        checks.push(process(state));
+        checks.push(heartbeat(state, now));
+    }
+    checks.push(answer(&args.url));
+    checks
+}
+
+fn process(state: &Path) -> Check {
+    let (ok, detail) = match holder(state) {
+        Ok(Some(holder)) => (true, holder.to_string()),
+        Ok(None) => (false, format!("no desk runs on {}", state.display())),
+        Err(error) => (false, error.to_string()),
+    };
+    Check { name: "process", ok, detail }
+}
+
+fn heartbeat(state: &Path, now: Timestamp) -> Check {
+    let (ok, detail) = match wiring::heartbeat(state) {
+        Some(at) => {
+            let age = now.duration_since(at);
+            (age <= STALE, format!("{} s old", age.as_secs()))
+        }
+        None => (false, "there is none that can be read".into()),
+    };
+    Check { name: "heartbeat", ok, detail }
+}
+
+fn answer(url: &str) -> Check {
+    let (ok, detail) = match channels::get(&format!("{}/health", url.trim_end_matches('/'))) {
+        Ok((status, body)) => {
+            let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+            let word = body["status"].as_str().unwrap_or("unreadable").to_owned();
+            let wrong: Vec<String> = body["checks"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .filter(|(_, check)| check["ok"] == false)
+                .map(|(name, check)| format!("{name}: {}", check["detail"].as_str().unwrap_or_default()))
+                .collect();
+            let more = if wrong.is_empty() { String::new() } else { format!(" ({})", wrong.join("; ")) };
+            // Degraded is a state that somebody may want: a pulled switch, a desk that drains.
+            (status == 200 && word != "unreadable", format!("{word}{more}"))
+        }
+        Err(why) => (false, format!("{url} does not answer: {why}")),
+    };
+    Check { name: "health", ok, detail }
+}
+
+/// Tells what is wrong once, again after an hour, and that it is over.
+fn tell(checks: &[Check], shell: &Shell, outbox: &OutboxHandle) {
+    let (path, now) = (shell.settings.state.join(MEMORY), shell.clock.now());
+    let before = remembered(&path);
+    let wrong: Vec<String> =
+        checks.iter().filter(|c| !c.ok).map(|c| format!("{}: {}", c.name, c.detail)).collect();
+    let alert = |severity, title: &str| {
+        let alert = Alert::new(AlertKind::DeskSilent, severity, "desk", now, title).with_detail(wrong.join("\n"));
+        Alert { runbook: format!("docs/operate/alerts.md#{}", AlertKind::DeskSilent), ..alert }
+    };
+    let after = match (wrong.is_empty(), before.told_at) {
+        (true, None) => return,
+        (true, Some(_)) => {
+            let well = alert(Severity::Info, "the desk is well again, as seen from outside").recovered();
+            if !got_out(&outbox.tell_now(well, LAST_WORD)) {
+                return;
+            }
+            Memory::default()
+        }
+        (false, Some(told)) if now.duration_since(told) < AGAIN => return,
+        (false, _) => {
+            let wrong = alert(Severity::Critical, "the desk is not well, as seen from outside");
+            // What no channel has is told again with the next look.
+            if !got_out(&outbox.tell_now(wrong, LAST_WORD)) {
+                return;
+            }
+            Memory { told_at: Some(now) }
+        }
+    };
+    if let Err(error) = remember(&path, &after) {
+        shell.out.talk(&format!("what was told cannot be kept in {}: {error}; it may be told again", path.display()));
+    }
+}
+
+/// Tells whether a person can know it: a channel has it, or the log is all there is.
+fn got_out(answers: &[(String, Option<Delivery>)]) -> bool {
+    answers.is_empty() || answers.iter().any(|(_, delivery)| *delivery == Some(Delivery::Sent))
+}
+
+fn remembered(path: &Path) -> Memory {
+    // A file that cannot be read is no reason to be silent.
+    fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+}
+
+fn remember(path: &PathBuf, memory: &Memory) -> std::io::Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    fs::write(path, serde_json::to_vec(memory)?)
+}
+
+fn show(checks: &[Check], shell: &Shell) -> Result<(), Failure> {
+    if shell.out.is_json() {
+        let rows: Vec<Value> =
+            checks.iter().map(|c| json!({ "name": c.name, "ok": c.ok, "detail": c.detail })).collect();
+        return shell.out.event(&json!({ "at": shell.now().to_string(), "ok": checks.iter().all(|c| c.ok), "checks": rows }));
+    }
+    let paint = shell.out.paint();
+    let mut text = String::new();
+    for check in checks {
+        let word = if check.ok { paint.green("ok   ") } else { paint.red("WRONG") };
+        text.push_str(&format!("{word}  {:<10} {}\n", check.name, check.detail));
+    }
+    shell.out.text(&text)
+}
