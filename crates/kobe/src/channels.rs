@@ -409,7 +409,7 @@ mod tests {
     fn every_mistake_has_its_line_and_its_hint_and_shows_no_secret() {
         let rows = [
             (
-                "[telegram]\ntoken = \"123456:canary-canary-canary\"\nchat = 1\n",
+                "[telegram]\ntoken = \"123456:canary-canary-canary\"\nchat = 1\ntoken_file = \"token\"\n",
                 "2:1 unknown key `token` in [telegram]",
             ),
             ("[telegram]\nchat = 1\n", "1:1 [telegram] has no `token_file`"),

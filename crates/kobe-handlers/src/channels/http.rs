@@ -182,6 +182,15 @@ impl Client {
     }
 }
 
+/// Asks an address; returns the status and the body.
+///
+/// # Errors
+/// What happened, when no whole answer came within the time; says nothing of the address.
+pub fn get(address: &Address, within: Duration) -> Result<(u16, String), String> {
+    let reply = Client::to(address, within).get(address)?;
+    Ok((reply.status, reply.body?))
+}
+
 /// Shows a dead-man on another machine that this one lives.
 ///
 /// # Errors

@@ -3,18 +3,19 @@
 //! A channel gives one message to the other side and says what became of it. It never decides what is told, when, or again: that is the postman's. Each is a file here and a
 //! line in [`KINDS`]; its keys say how its table in the settings is read, so nothing else has to learn about it. Start at [`Kind`].
 
-pub mod http;
+mod http;
 mod log;
 mod secret;
 mod telegram;
 mod webhook;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use kobe_engine::Channel;
 
-pub use http::{Address, BadAddress, ping};
+pub use http::{Address, BadAddress, get, ping};
 pub use log::LogChannel;
 pub use secret::{Secret, is_open_to_others};
 pub use telegram::{Chat, Telegram};
@@ -101,8 +102,8 @@ impl Given {
 
 /// A channel that is ready.
 pub struct Opened {
-    /// The channel.
-    pub channel: Box<dyn Channel>,
+    /// Makes the channel; each is one of its own.
+    pub make: Box<dyn Fn() -> Box<dyn Channel> + Send + Sync>,
     /// Where it leads, in words that anybody may read.
     pub to: String,
     /// What nobody may see.
@@ -118,6 +119,12 @@ pub struct Fault {
     pub what: String,
     /// What would be right.
     pub hint: String,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Opened({})", self.to)
+    }
 }
 
 impl Fault {

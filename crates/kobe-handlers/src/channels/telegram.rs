@@ -42,7 +42,8 @@ fn open(given: &Given) -> Result<Opened, Fault> {
         Fault::of("chat", "this is no chat", hint)
     })?;
     let to = format!("chat {chat} through {base}");
-    Ok(Opened { channel: Box::new(Telegram::new(base, file, chat)), to, secrets: vec![token] })
+    let telegram = Telegram::new(base, file, chat);
+    Ok(Opened { make: Box::new(move || Box::new(telegram.clone())), to, secrets: vec![token] })
 }
 
 /// A chat: its number, or the name of a public channel.
@@ -70,7 +71,7 @@ impl std::fmt::Display for Chat {
 }
 
 /// Tells a chat.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Telegram {
     base: Address,
     token_file: PathBuf,

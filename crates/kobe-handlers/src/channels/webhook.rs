@@ -34,11 +34,12 @@ fn open(given: &Given) -> Result<Opened, Fault> {
         secrets.push(Secret::read(file).map_err(wrong)?);
     }
     let shown = to.to_string();
-    Ok(Opened { channel: Box::new(Webhook::new(to, file)), to: shown, secrets })
+    let webhook = Webhook::new(to, file);
+    Ok(Opened { make: Box::new(move || Box::new(webhook.clone())), to: shown, secrets })
 }
 
 /// Posts to an address.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Webhook {
     to: Address,
     token_file: Option<PathBuf>,
