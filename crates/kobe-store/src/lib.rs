@@ -5,6 +5,9 @@
 //! commands and the web while another process writes; [`add_wish`] is how they ask for something. [`StateFiles`] shows the state as JSON files, written after the commit and
 //! never read back.
 //!
+//! [`SqliteOutbox`] keeps what a person must be told until it was told. [`backup`] and [`restore`] save a state and bring it back frozen, [`Pruner`] removes what is old,
+//! [`check_database`] and [`check_chains`] prove that a database is whole.
+//!
 //! The rules: acknowledged means durable · what is over never changes · a slot has one run, a decision one intent · the first fault of the disk ends all writing, a full one only until there is room · a damaged
 //! file is never written to. One suite of tests holds for every store (`tests/conformance.rs`). Start at [`SqliteStore::open`].
 //!
