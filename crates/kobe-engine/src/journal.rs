@@ -316,8 +316,8 @@ impl<'a> Replay<'a> {
     }
 
     fn begin(&mut self, row: &JournalRow) -> Result<(), ReplayError> {
-        let begin: Begin = serde_json::from_str(&row.body)
-            .map_err(|e| ReplayError::Row { at: row.at, why: e.to_string() })?;
+        let begin: Begin =
+            serde_json::from_str(&row.body).map_err(|e| ReplayError::Row { at: row.at, why: e.to_string() })?;
         let then = format!("calendar {}, time zones {}", begin.calendar, begin.tzdb);
         let now = format!("calendar {}, time zones {}", self.market.version(), self.market.tzdb_version());
         if then != now {

@@ -102,7 +102,7 @@ fn checks(deck: &Deck, vitals: &Vitals, now: Timestamp) -> Vec<Check> {
             age_s: Some(0.0),
         },
     };
-    vec![heartbeat, accepting, queues, kill, calendar, watched(deck), alerts(deck), disk(deck, vitals)]
+    vec![heartbeat, accepting, queues, kill, calendar, watched(deck), alerts(deck), files(deck), disk(deck, vitals)]
 }
 
 /// What the watchdog says, which is not the loop that it watches.
@@ -119,7 +119,20 @@ fn alerts(deck: &Deck) -> Check {
     let sign = (deck.signs.alerts)();
     let grade = if sign.wrong.is_some() { Grade::Amber } else { Grade::Green };
     let wrong = sign.wrong.map_or(String::new(), |wrong| format!("; {wrong}"));
-    Check { name: "alerts", grade, detail: format!("{}, {} not out yet{wrong}", sign.channels, sign.unsent), age_s: None }
+    Check {
+        name: "alerts",
+        grade,
+        detail: format!("{}, {} not out yet{wrong}", sign.channels, sign.unsent),
+        age_s: None,
+    }
+}
+
+fn files(deck: &Deck) -> Check {
+    let (grade, detail) = match (deck.signs.files)() {
+        None => (Grade::Green, "all were written".to_owned()),
+        Some(trouble) => (Grade::Amber, trouble),
+    };
+    Check { name: "state_files", grade, detail, age_s: None }
 }
 
 /// Below this much free disk a person is told.

@@ -63,6 +63,8 @@ pub struct Signs {
     pub watch: Box<dyn Fn() -> Vec<String> + Send + Sync>,
     /// Returns how it stands with alerts.
     pub alerts: Box<dyn Fn() -> AlertSign + Send + Sync>,
+    /// Returns what went wrong with the files that show the state; nothing when all were written.
+    pub files: Box<dyn Fn() -> Option<String> + Send + Sync>,
     /// Returns the free bytes where the state lies; nothing when the system does not say.
     pub disk: Box<dyn Fn() -> Option<u64> + Send + Sync>,
     /// Returns why the kill switch is pulled, if it is.

@@ -55,6 +55,7 @@ fn serve(vitals: Vitals, metrics: bool) -> Fixture {
     let signs = Signs {
         watch: Box::new(Vec::new),
         alerts: Box::new(AlertSign::default),
+        files: Box::new(|| None),
         disk: Box::new(|| Some(100 << 30)),
         kill: Box::new(move |_| pulled.load(Ordering::SeqCst).then(|| "strange fills".to_owned())),
         market: Box::new(|_| {
@@ -290,6 +291,7 @@ fn a_port_in_use_is_named() {
     let signs = Signs {
         watch: Box::new(Vec::new),
         alerts: Box::new(AlertSign::default),
+        files: Box::new(|| None),
         disk: Box::new(|| None),
         kill: Box::new(|_| None),
         market: Box::new(|_| None),

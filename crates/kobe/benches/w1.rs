@@ -42,7 +42,14 @@ fn engine(desk: Arc<Desk>, dir: &std::path::Path, handler: Arc<dyn Handler>) -> 
     let opening =
         Opening { now: Timestamp::now(), build: "bench", calendar: market.version(), tzdb: market.tzdb_version() };
     let store = SqliteStore::open(dir, &opening).expect("a fresh state");
-    let ports = Ports { store: Box::new(store), handler, clock: Arc::new(SystemClock), pulse: Box::new(()) };
+    let ports = Ports {
+        store: Box::new(store),
+        handler,
+        clock: Arc::new(SystemClock),
+        pulse: Box::new(()),
+        alarm: Arc::new(|alert| eprintln!("{}", alert.title)),
+        build: "bench".into(),
+    };
     Engine::new(desk, market, Settings::LIVE, &mut |_| None, ports).expect("it recovers")
 }
 

@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    alert, awareness, backup, calendar, check, completions, diff, doctor, drill, functions, halt, import, init, plan, preflight, replay_day, restore, resume, run, runs, schema, simulate, status, task, verify, watch, why,
+    alert, awareness, backup, calendar, check, completions, diff, doctor, drill, functions, halt, import, init, plan,
+    preflight, replay_day, restore, resume, run, runs, schema, simulate, status, task, verify, watch, why,
 };
 use crate::settings::Global;
 

@@ -103,7 +103,9 @@ impl From<BackupError> for Failure {
         let what = error.to_string();
         match error {
             BackupError::Store(error) => Failure::Store(error),
-            BackupError::NoDatabase(_) => Failure::no(what, "nothing was ever started there; `--state DIR` looks elsewhere"),
+            BackupError::NoDatabase(_) => {
+                Failure::no(what, "nothing was ever started there; `--state DIR` looks elsewhere")
+            }
             BackupError::Exists(_) => Failure::usage(what, "name a directory that is not there yet"),
             BackupError::Underway(_) => Failure::Held { what },
             BackupError::NotProved(_) => Failure::no(what, "no backup was kept; try another disk"),

@@ -17,6 +17,7 @@ mod narrator;
 mod operator;
 mod output;
 mod picture;
+mod pruning;
 mod readying;
 mod reload;
 mod scratch;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kobe_desk::kill::KillFile;
 use kobe_engine::{Alarm, Batch, Clock, Store, StoreError};
-use kobe_plan::scheduler::Recovered;
 use kobe_plan::alert::Severity;
+use kobe_plan::scheduler::Recovered;
 use kobe_plan::{Alert, AlertKind, Verb, Wish};
 use kobe_store::SqliteStore;
 use kobe_trade::fact::{Fact, What};
@@ -148,7 +148,9 @@ impl Attended {
         let fields = json!({ "operator": word.operator, "reason": word.reason });
         self.voice.tell(now, "WARN", "kill_switch_taken_back", fields, Some(&said));
         let alert = switch_alert(Severity::Info, now, &said);
-        (self.alarm)(alert.with_detail(format!("cause: {}\nfix: {}\nreason: {}", word.cause, word.fix, word.reason)).recovered());
+        (self.alarm)(
+            alert.with_detail(format!("cause: {}\nfix: {}\nreason: {}", word.cause, word.fix, word.reason)).recovered(),
+        );
         Ok(())
     }
 

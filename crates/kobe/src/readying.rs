@@ -79,7 +79,14 @@ fn tell(found: &Readiness, voice: &Voice, alarm: &Alarm) {
     };
     voice.tell(found.at, if found.is_ready() { "INFO" } else { "WARN" }, "readiness", fields, Some(&words));
     if !found.mismatches.is_empty() || !found.errors.is_empty() || found.tripped.is_some() {
-        raise(alarm, found, AlertKind::NotReconciled, Severity::Critical, "books and broker do not tie at the start", &findings);
+        raise(
+            alarm,
+            found,
+            AlertKind::NotReconciled,
+            Severity::Critical,
+            "books and broker do not tie at the start",
+            &findings,
+        );
     }
     if let Some(report) = found.preflight.as_ref().filter(|p| !p.passes()) {
         let why = [report.words()];

@@ -119,7 +119,13 @@ impl Reloader {
     fn refused(&self, occasion: &str, why: &str) {
         let words = format!("{occasion}: the changed desk is refused, the old one goes on: {why}");
         self.say("ERROR", "reload_refused", json!({ "occasion": occasion, "why": why }), &words);
-        self.tell(AlertKind::ReloadRefused, Severity::Error, "a changed desk was refused; the old one goes on", why, false);
+        self.tell(
+            AlertKind::ReloadRefused,
+            Severity::Error,
+            "a changed desk was refused; the old one goes on",
+            why,
+            false,
+        );
     }
 
     fn say(&self, level: &str, event: &str, fields: serde_json::Value, words: &str) {
@@ -162,7 +168,8 @@ impl Reading {
     pub fn start(reloader: Reloader) -> std::io::Result<Reading> {
         let (ask, asked) = channel();
         let first = reloader.parts.root.as_deref().map(look);
-        let thread = thread::Builder::new().name("desk-files".into()).spawn(move || read_on(&reloader, first, &asked))?;
+        let thread =
+            thread::Builder::new().name("desk-files".into()).spawn(move || read_on(&reloader, first, &asked))?;
         Ok(Reading { ask, thread })
     }
 

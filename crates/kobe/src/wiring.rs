@@ -18,7 +18,7 @@ use kobe_plan::alert::postman::WayState;
 use kobe_plan::scheduler::Settings;
 use kobe_plan::task::Work;
 use kobe_plan::{Alert, AlertKind, Desk, Outcome};
-use kobe_store::{Opening, Reader, Shown, SqliteBooks, SqliteStore, StateFiles};
+use kobe_store::{Opening, Pruner, Reader, Shown, SqliteBooks, SqliteStore, StateFiles, TroublesBoard};
 use kobe_trade::kill::{KillRecord, KillState};
 use kobe_trade::ports::{Books, Host as _, KillSwitch as _};
 use kobe_trade::zone::{self, ZoneRules};
@@ -55,6 +55,8 @@ pub struct Live {
     pub outbox: OutboxHandle,
     /// The desk behind its functions.
     pub services: Arc<Services>,
+    /// Removes what is old.
+    pub pruner: Pruner,
     /// What the watchdog finds, once there is one.
     pub watched: Arc<OnceLock<Watched>>,
     /// The address that is pinged as long as the loop lives, for a dead-man elsewhere.
@@ -90,6 +92,8 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
         .map_err(|e| Failure::Broke { what: format!("no thread to make ready: {e}") })?;
     let commands = CommandHandler::new(Limits::STANDARD).keeping_output_in(&output_directory(state));
     let handler = Arc::new(Hands { commands, functions: DeskHandler::new(Arc::clone(&services)), ready });
+    let pruner = store.pruner();
+    let (pulse, troubles) = pulse(shell, loaded, market)?;
     let day = Arc::clone(market);
     let attended = Attended {
         inner: store,
@@ -104,7 +108,7 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
         store: Box::new(Narrator::new(attended, voice)),
         handler,
         clock: Arc::clone(&shell.clock),
-        pulse: pulse(shell, loaded, market)?,
+        pulse,
         alarm,
         build: BUILD.to_owned(),
     };
@@ -112,8 +116,8 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
     let engine =
         Engine::new(Arc::clone(&desk), Arc::clone(market), Settings::LIVE, &mut |ix| standing(&desk, ix), ports)?;
     let watched = Arc::default();
-    let signs = signs(state.clone(), Arc::clone(market), &outbox, &watched);
-    Ok(Live { engine, signs, outbox, services, watched, ping: settings.ping })
+    let signs = signs(state.clone(), Arc::clone(market), &outbox, &watched, troubles);
+    Ok(Live { engine, signs, outbox, services, pruner, watched, ping: settings.ping })
 }
 
 /// Freezes what may trade when the state was copied, moved or put back by hand: it may be older than what the broker has seen.
@@ -271,23 +275,61 @@ impl<F: Handler> Handler for Hands<F> {
     }
 }
 
-fn pulse(shell: &Shell, loaded: &Loaded, market: &Arc<Market>) -> Result<Box<dyn Pulse>, Failure> {
+/// Returns where signs of life go, and where it can be read what went wrong with their files.
+fn pulse(shell: &Shell, loaded: &Loaded, market: &Arc<Market>) -> Result<(Box<dyn Pulse>, TroublesBoard), Failure> {
     let shown = Shown {
         state: shell.settings.state.clone(),
         market: Arc::clone(market),
         desk: Arc::clone(&loaded.desk),
         build: BUILD.to_owned(),
     };
-    Ok(Box::new(StateFiles::start(shown)?))
+    let files = StateFiles::start(shown)?;
+    let troubles = files.troubles();
+    #[cfg(debug_assertions)]
+    if let Some(place) = std::env::var_os("KOBE_TEST_PARK_PLANNER") {
+        return Ok((Box::new(Parked { inner: files, place: place.into() }), troubles));
+    }
+    Ok((Box::new(files), troubles))
 }
 
-fn signs(state: PathBuf, market: Arc<Market>, outbox: &OutboxHandle, watched: &Arc<OnceLock<Watched>>) -> Signs {
+/// A loop that stands still as long as a file is there, so that a test can see that this is noticed. Not in optimised builds.
+#[cfg(debug_assertions)]
+struct Parked<P> {
+    inner: P,
+    place: PathBuf,
+}
+
+#[cfg(debug_assertions)]
+impl<P: Pulse> Pulse for Parked<P> {
+    fn beat(&mut self, vitals: &kobe_engine::Vitals) {
+        while self.place.exists() {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        self.inner.beat(vitals);
+    }
+
+    fn reloaded(&mut self, desk: &Arc<Desk>) {
+        self.inner.reloaded(desk);
+    }
+}
+
+fn signs(
+    state: PathBuf,
+    market: Arc<Market>,
+    outbox: &OutboxHandle,
+    watched: &Arc<OnceLock<Watched>>,
+    troubles: TroublesBoard,
+) -> Signs {
     let (outbox, watched, disk) = (outbox.clone(), Arc::clone(watched), state.clone());
     Signs {
         watch: Box::new(move || {
             watched.get().map_or_else(Vec::new, |w| w.read().into_iter().map(|kind| kind.to_string()).collect())
         }),
         alerts: Box::new(move || alert_sign(&outbox.standing())),
+        files: Box::new(move || {
+            let troubles = troubles.read();
+            troubles.last.map(|last| format!("{} so far, the latest: {last}", troubles.count))
+        }),
         disk: Box::new(move || {
             let found = rustix::fs::statvfs(&disk).ok()?;
             Some(found.f_bavail * found.f_frsize)

@@ -72,7 +72,10 @@ pub fn ask(shell: &Shell, verb: Verb, name: &str, why: &Why) -> Result<Exit, Fai
         })?),
     };
     if let Some(refused) = answer.as_deref().and_then(|a| a.strip_prefix("refused: ")) {
-        return Err(Failure::no(format!("the desk refused: {refused}"), "`kobe task show NAME` and `kobe status` show how it stands"));
+        return Err(Failure::no(
+            format!("the desk refused: {refused}"),
+            "`kobe task show NAME` and `kobe status` show how it stands",
+        ));
     }
     if shell.out.is_json() {
         shell.out.object(&json!({

@@ -129,7 +129,7 @@ fn tried_text(tried: &[Tried], paint: Paint) -> String {
         let word = if t.ok { paint.green("ok") } else { paint.red("not sent") };
         vec![t.channel.clone(), word, t.why.clone().unwrap_or_else(|| t.to.clone())]
     });
-    table(&[("channel", Side::Left), ("", Side::Left), ("", Side::Left)], rows.collect())
+    table(&[("channel", Side::Left), ("answer", Side::Left), ("", Side::Left)], rows.collect())
 }
 
 fn list(unsent: bool, limit: usize, shell: &Shell) -> Result<Exit, Failure> {
@@ -137,6 +137,11 @@ fn list(unsent: bool, limit: usize, shell: &Shell) -> Result<Exit, Failure> {
         Some(reader) => reader.alerts(limit, unsent)?,
         None => Vec::new(),
     };
+    // Rows keep what programs printed. Settings that cannot be read keep nobody from looking.
+    let redactor = channels::settings(shell).map(|settings| settings.redactor()).unwrap_or_default();
+    let clean =
+        |row: AlertRow| AlertRow { title: redactor.clean(&row.title), detail: redactor.clean(&row.detail), ..row };
+    let rows: Vec<AlertRow> = rows.into_iter().map(clean).collect();
     if shell.out.is_json() {
         shell.out.array(&rows)?;
         return Ok(Exit::Fine);

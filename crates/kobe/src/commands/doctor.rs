@@ -117,7 +117,11 @@ fn directory(state: &Path) -> Check {
         }
         Ok(_) => writable(state),
     };
-    check("state", found, "`kobe run` makes it; `chmod 700` keeps it private; it must be writable by whoever runs the desk")
+    check(
+        "state",
+        found,
+        "`kobe run` makes it; `chmod 700` keeps it private; it must be writable by whoever runs the desk",
+    )
 }
 
 fn writable(state: &Path) -> Result<String, (Grade, String)> {
@@ -140,10 +144,19 @@ fn database(state: &Path) -> Check {
         let rows: u64 = checked.rows.values().sum();
         let size = fs::metadata(state.join("kobe.db")).map_or(0, |m| m.len());
         let facts = count(verified.facts as usize, "fact");
-        Ok(Ok(format!("schema {}, {}, {}, {facts}; whole, chains hold", checked.schema, count(rows as usize, "row"), bytes(size))))
+        Ok(Ok(format!(
+            "schema {}, {}, {}, {facts}; whole, chains hold",
+            checked.schema,
+            count(rows as usize, "row"),
+            bytes(size)
+        )))
     };
     let found = look().unwrap_or_else(|e| Err((Grade::Wrong, e.to_string())));
-    check("database", found, "nothing was changed; `kobe restore` brings a backup back, `kobe run` begins one where there is none")
+    check(
+        "database",
+        found,
+        "nothing was changed; `kobe restore` brings a backup back, `kobe run` begins one where there is none",
+    )
 }
 
 fn lock(state: &Path) -> Check {
@@ -174,7 +187,11 @@ fn disk(state: &Path) -> Check {
     let found = match rustix::fs::statvfs(there) {
         Ok(found) => {
             let free = found.f_bavail * found.f_frsize;
-            if free < DISK { Err((Grade::Warning, format!("{} free", bytes(free)))) } else { Ok(format!("{} free", bytes(free))) }
+            if free < DISK {
+                Err((Grade::Warning, format!("{} free", bytes(free))))
+            } else {
+                Ok(format!("{} free", bytes(free)))
+            }
         }
         Err(e) => Err((Grade::Warning, format!("{}: {e}", there.display()))),
     };
@@ -199,7 +216,9 @@ fn calendar(shell: &Shell, market: &Market) -> Check {
     let now = shell.clock.now();
     let ahead = now + jiff::SignedDuration::from_hours(24 * AHEAD_DAYS);
     let found = match market.segment_at(ahead) {
-        Ok(_) => Ok(format!("{}, time zones {}, covers the next {AHEAD_DAYS} days", market.version(), market.tzdb_version())),
+        Ok(_) => {
+            Ok(format!("{}, time zones {}, covers the next {AHEAD_DAYS} days", market.version(), market.tzdb_version()))
+        }
         Err(e) => Err((Grade::Wrong, e.to_string())),
     };
     check("calendar", found, "install a newer Kobe: past its calendar nothing that may trade starts")
@@ -209,7 +228,11 @@ fn desk(shell: &Shell) -> Check {
     let found = match shell.desk() {
         Ok(loaded) => {
             let place = loaded.root.as_ref().map_or("built in".into(), |root| root.display().to_string());
-            Ok(format!("{place}, {}, config {}", count(loaded.desk.tasks.len(), "task"), wiring::short_hash(&loaded.desk)))
+            Ok(format!(
+                "{place}, {}, config {}",
+                count(loaded.desk.tasks.len(), "task"),
+                wiring::short_hash(&loaded.desk)
+            ))
         }
         Err(Failure::Desk(problems)) => Err((Grade::Wrong, count(problems.len(), "mistake"))),
         Err(e) => Err((Grade::Wrong, e.to_string())),
@@ -219,7 +242,9 @@ fn desk(shell: &Shell) -> Check {
 
 fn alerts(shell: &Shell) -> Check {
     let found = match channels::settings(shell) {
-        Ok(settings) if settings.names().is_empty() => Err((Grade::Warning, "to the log only: no channel is set".into())),
+        Ok(settings) if settings.names().is_empty() => {
+            Err((Grade::Warning, "to the log only: no channel is set".into()))
+        }
         Ok(settings) => Ok(format!("through {}", settings.names().join(", "))),
         Err(e) => Err((Grade::Wrong, e.to_string())),
     };

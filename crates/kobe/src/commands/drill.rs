@@ -100,7 +100,8 @@ fn practise(from: Option<&Path>, place: &Path, shell: &Shell) -> Result<Vec<Step
     let restored = put_back(&copy, &state, &market, now, ("drill", "a drill"), &mut |_| {})?;
     steps.push(done("restore", begun, format!("of {}", restored.manifest.created_at)));
     let begun = Instant::now();
-    let reader = Reader::open(&state)?.ok_or_else(|| Failure::Broke { what: "the restored state holds no database".into() })?;
+    let reader =
+        Reader::open(&state)?.ok_or_else(|| Failure::Broke { what: "the restored state holds no database".into() })?;
     let checked = check_database(&reader)?;
     let rows: u64 = checked.rows.values().sum();
     let newest = checked.newest.map_or(String::new(), |at| format!(", up to {at}"));

@@ -11,6 +11,7 @@ use kobe_plan::task::priority_word;
 use kobe_plan::trigger::Firing;
 use kobe_plan::view::{self, Planned, Selection};
 use kobe_plan::{Desk, Reason, Verdict};
+use kobe_store::Reader;
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -18,7 +19,7 @@ use crate::failure::Failure;
 use crate::output::{Paint, count};
 use crate::picture::{self, Density};
 use crate::settings::Shell;
-use crate::standing::standing;
+use crate::standing::Standings;
 use crate::{lookup, when};
 
 /// Days that one answer may hold: ten years of a desk would be millions of lines.
@@ -73,7 +74,11 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         task: args.task.as_deref().map(|name| lookup::task(desk, name)).transpose()?,
         lane: args.lane.as_deref().map(lookup::lane).transpose()?,
     };
-    let rows = view::plan(desk, &market, from, to, &selection, &|ix| standing(desk, ix))?;
+    // What is held now says nothing of days that are over.
+    let is_over = to < market.date_of(shell.now());
+    let reader = if is_over { None } else { Reader::open(&shell.settings.state)? };
+    let stands = Standings::of(reader.as_ref())?;
+    let rows = view::plan(desk, &market, from, to, &selection, &|ix| stands.of_task(desk, ix))?;
     if shell.out.is_json() {
         let rows: Vec<Row<'_>> = rows.iter().map(|p| row(p, desk, &market)).collect();
         shell.out.array(&rows)?;

@@ -125,11 +125,10 @@ fn cannot(error: &ReplayError) -> Failure {
 /// Reads a day from the database.
 fn recorded(shell: &Shell, date: Date) -> Result<Day, Failure> {
     let (market, state) = (shell.market()?, &shell.settings.state);
-    let nothing = |what: String| Failure::no(what, "`kobe run` records every day that it lives; `--state DIR` looks elsewhere");
+    let nothing =
+        |what: String| Failure::no(what, "`kobe run` records every day that it lives; `--state DIR` looks elsewhere");
     let reader = Reader::open(state)?.ok_or_else(|| nothing(format!("{} holds no database", state.display())))?;
-    let midnight = |date: Date| -> Result<Timestamp, Failure> {
-        Ok(market.day(date)?.from)
-    };
+    let midnight = |date: Date| -> Result<Timestamp, Failure> { Ok(market.day(date)?.from) };
     let from = midnight(date)?;
     let to = midnight(date.tomorrow().map_err(|e| Failure::usage(e.to_string(), "name an earlier day"))?)?;
     let mut rows = Vec::new();
@@ -171,7 +170,10 @@ fn write(path: &Path, date: Date, day: &Day) -> Result<(), Failure> {
 fn read(path: &Path, date: Date) -> Result<Day, Failure> {
     let unread = |source| Failure::Read { path: path.to_owned(), source };
     let bad = |n: usize, what: String| {
-        Failure::no(format!("{}:{n}: {what}", path.display()), "`kobe replay-day DATE --export FILE` writes such a file")
+        Failure::no(
+            format!("{}:{n}: {what}", path.display()),
+            "`kobe replay-day DATE --export FILE` writes such a file",
+        )
     };
     let mut lines = BufReader::new(File::open(path).map_err(unread)?).lines().enumerate();
     let (_, first) = lines.next().ok_or_else(|| bad(1, "the file is empty".into()))?;
@@ -189,7 +191,8 @@ fn read(path: &Path, date: Date) -> Result<Day, Failure> {
             .map_err(|e| bad(i + 1, format!("this is no row of a journal: {e}")))?;
         rows.push(JournalRow { at, begins, body, digest });
     }
-    let files = |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, text)| SourceFile { name, text }).collect();
+    let files =
+        |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, text)| SourceFile { name, text }).collect();
     Ok(Day { rows, desks: head.desks.into_iter().map(|(hash, pairs)| (hash, files(pairs))).collect() })
 }
 

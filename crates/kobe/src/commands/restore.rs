@@ -39,9 +39,10 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     args.why.said()?;
     let (market, now) = (shell.market()?, shell.clock.now());
     let operator = kill::operator(args.why.operator.as_deref());
-    let restored = put_back(&args.dir, &shell.settings.state, &market, now, (&operator, &args.why.reason), &mut |step| {
-        say(shell, step);
-    })?;
+    let restored =
+        put_back(&args.dir, &shell.settings.state, &market, now, (&operator, &args.why.reason), &mut |step| {
+            say(shell, step);
+        })?;
     if shell.out.is_json() {
         shell.out.object(&json!({
             "state": restored.state,

@@ -21,6 +21,7 @@ use crate::desk_files::Loaded;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::count;
+use crate::pruning::Pruning;
 use crate::reload::{Parts, Reading, Reloader};
 use crate::sd::Manager;
 use crate::settings::Shell;
@@ -62,7 +63,7 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     let voice = Voice::new(shell.out, Arc::clone(&market))?;
     let mut live = wiring::live(shell, &loaded, &market, voice.clone())?;
     let manager = Arc::new(Manager::of_environment());
-    let guard = Guard::start(&live, shell, &market, &manager)?;
+    let guard = Guard::start(&live, shell, &market, &manager, &voice)?;
     let reading = reading(&live, shell, &loaded, &market, &voice)?;
     let deck = Deck {
         board: live.engine.board(),
@@ -108,18 +109,26 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
 fn last_word(error: &EngineError, now: Timestamp) -> Alert {
     let title = "the desk stops: rows can no longer be written";
     let alert = Alert::new(AlertKind::StorageFailed, Severity::Critical, "storage", now, title);
-    Alert { runbook: format!("docs/operate/alerts.md#{}", AlertKind::StorageFailed), ..alert }
-        .with_detail(format!("{error}\nnothing was sent or started after the fault; what was acknowledged is on the disk"))
+    Alert { runbook: format!("docs/operate/alerts.md#{}", AlertKind::StorageFailed), ..alert }.with_detail(format!(
+        "{error}\nnothing was sent or started after the fault; what was acknowledged is on the disk"
+    ))
 }
 
-/// Those who watch the loop: the watchdog, and whoever is told by it that the loop lives.
+/// Those who work beside the loop: the watchdog, whoever is told by it that the loop lives, and who removes what is old.
 struct Guard {
     watchdog: Watchdog,
     dead_man: Option<DeadMan>,
+    pruning: Pruning,
 }
 
 impl Guard {
-    fn start(live: &Live, shell: &Shell, market: &Arc<Market>, manager: &Arc<Manager>) -> Result<Guard, Failure> {
+    fn start(
+        live: &Live,
+        shell: &Shell,
+        market: &Arc<Market>,
+        manager: &Arc<Manager>,
+        voice: &Voice,
+    ) -> Result<Guard, Failure> {
         let broke = |e: std::io::Error| Failure::Broke { what: format!("no thread for the watchdog: {e}") };
         let dead_man = live.ping.clone().map(DeadMan::start).transpose().map_err(broke)?;
         let (bell, manager) = (dead_man.as_ref().map(DeadMan::bell), Arc::clone(manager));
@@ -134,11 +143,13 @@ impl Guard {
             .map_err(broke)?;
         // Set once, here.
         let _ = live.watched.set(watchdog.standing());
-        Ok(Guard { watchdog, dead_man })
+        let pruning = Pruning::start(live.pruner.clone(), Arc::clone(&shell.clock), voice.clone()).map_err(broke)?;
+        Ok(Guard { watchdog, dead_man, pruning })
     }
 
     fn close(self) {
         self.watchdog.close();
+        self.pruning.close();
         if let Some(dead_man) = self.dead_man {
             dead_man.close();
         }

@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::kill;
 use crate::output::{Paint, count};
 use crate::settings::Shell;
-use crate::standing::standing;
+use crate::standing::Standings;
 use crate::when;
 use crate::wiring::VERSION;
 
@@ -78,7 +78,7 @@ pub(super) fn perform(_: &Args, shell: &Shell) -> Result<Exit, Failure> {
             Some(reader) => today(reader, &market, now)?,
             None => BTreeMap::new(),
         },
-        next: next(&loaded.desk, &market, now)?,
+        next: next(&loaded.desk, &market, &Standings::of(reader.as_ref())?, now)?,
     };
     let switch = kill::standing(state, reader.as_ref(), now)?;
     let segment = market.segment_at(now)?;
@@ -135,10 +135,15 @@ fn today(reader: &Reader, market: &Market, now: Timestamp) -> Result<BTreeMap<St
 }
 
 /// The next slots that nothing is known to keep from running.
-fn next(desk: &Desk, market: &std::sync::Arc<Market>, now: Timestamp) -> Result<Vec<(Timestamp, String)>, Failure> {
+fn next(
+    desk: &Desk,
+    market: &std::sync::Arc<Market>,
+    stands: &Standings,
+    now: Timestamp,
+) -> Result<Vec<(Timestamp, String)>, Failure> {
     let today = market.date_of(now);
     let to = today.saturating_add(SignedDuration::from_hours(24 * 3));
-    let rows = view::plan(desk, market, today, to, &Selection::default(), &|ix| standing(desk, ix))?;
+    let rows = view::plan(desk, market, today, to, &Selection::default(), &|ix| stands.of_task(desk, ix))?;
     let due = rows.into_iter().filter(|p| p.verdict == Some(Verdict::Admit)).filter_map(|p| p.occurrence);
     Ok(due.filter(|o| o.due > now).take(NEXT).map(|o| (o.due, desk.task(o.task).name.clone())).collect())
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Subcommand;
 use jiff::Timestamp;
 use kobe_engine::{Batch, Engine, Ports, Store, StoreError, VirtualClock};
+use kobe_plan::judge::Standing;
 use kobe_plan::scheduler::{Recovered, RecoveredCursor, Settings};
 use kobe_plan::task::{Work, priority_word};
 use kobe_plan::{Desk, State, Task, TaskIx, Verb, Wish, view};
@@ -18,7 +19,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Paint, Side, count, table};
 use crate::settings::Shell;
-use crate::standing::standing;
+use crate::standing::{Standings, standing};
 use crate::wishing::{self, LOOK_EVERY, Why, wait_for_wish};
 use crate::{kill, lookup, when, wiring};
 
@@ -168,6 +169,7 @@ fn show(shell: &Shell, name: &str, at: Option<&str>) -> Result<Exit, Failure> {
         Some(reader) => reader.runs(&kobe_store::RunFilter { task: Some(name), ..kobe_store::RunFilter::newest(5) })?,
         None => Vec::new(),
     };
+    let stands = Standings::of(Reader::open(&shell.settings.state)?.as_ref())?.of_task(&loaded.desk, ix);
     if shell.out.is_json() {
         let mut told = brief(task, &loaded.desk, ix);
         let fields = json!({
@@ -203,11 +205,18 @@ fn show(shell: &Shell, name: &str, at: Option<&str>) -> Result<Exit, Failure> {
         return Ok(Exit::Fine);
     }
     let next: Vec<String> = next.iter().map(|o| when::day_and_clock(o.due, &market)).collect();
-    shell.out.text(&card(task, &loaded, ix, &next, &runs, shell.out.paint()))?;
+    shell.out.text(&card(task, &loaded, stands.as_ref(), &next, &runs, shell.out.paint()))?;
     Ok(Exit::Fine)
 }
 
-fn card(task: &Task, loaded: &Loaded, ix: TaskIx, next: &[String], runs: &[RunRow], paint: Paint) -> String {
+fn card(
+    task: &Task,
+    loaded: &Loaded,
+    stands: Option<&Standing>,
+    next: &[String],
+    runs: &[RunRow],
+    paint: Paint,
+) -> String {
     let mut text = format!("{} · {}\n", paint.bold(&task.name), task.does);
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "  {}  {value}", paint.dim(format!("{name:<10}")));
@@ -216,8 +225,8 @@ fn card(task: &Task, loaded: &Loaded, ix: TaskIx, next: &[String], runs: &[RunRo
         Work::Call(function) => line("calls", function.clone()),
         Work::Command(argv) => line("starts", argv.join(" ")),
     }
-    if let Some(standing) = standing(&loaded.desk, ix) {
-        line("standing", paint.yellow(&standing.note));
+    if let Some(standing) = stands {
+        line("standing", paint.yellow(format!("{}: {}", standing.reason, standing.note)));
     }
     if !task.enabled {
         line("standing", paint.yellow("switched off in the desk file"));

@@ -75,7 +75,10 @@ pub fn verify(reader: &Reader) -> Result<Verified, Failure> {
 pub(super) fn perform(_: &Args, shell: &Shell) -> Result<Exit, Failure> {
     let state = &shell.settings.state;
     let reader = Reader::open(state)?.ok_or_else(|| {
-        Failure::no(format!("{} holds no database", state.display()), "`kobe run` begins one, `--state DIR` looks elsewhere")
+        Failure::no(
+            format!("{} holds no database", state.display()),
+            "`kobe run` begins one, `--state DIR` looks elsewhere",
+        )
     })?;
     let verified = verify(&reader)?;
     let findings: Vec<Value> =
@@ -100,7 +103,11 @@ pub(super) fn perform(_: &Args, shell: &Shell) -> Result<Exit, Failure> {
             count(verified.operator_rows as usize, "row"),
             count(verified.packets, "packet")
         );
-        let verdict = if verified.findings.is_empty() { paint.green("all of it holds") } else { paint.red("not all of it holds") };
+        let verdict = if verified.findings.is_empty() {
+            paint.green("all of it holds")
+        } else {
+            paint.red("not all of it holds")
+        };
         let _ = writeln!(text, "{looked}: {verdict}");
         shell.out.text(&text)?;
     }

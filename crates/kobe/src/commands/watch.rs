@@ -91,7 +91,8 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         redactor: settings.redactor(),
         log: Arc::new(move |line| out.insist(&format!("{line}\n"))),
     };
-    let outbox = OutboxThread::start(parts).map_err(|e| Failure::Broke { what: format!("no thread for alerts: {e}") })?;
+    let outbox =
+        OutboxThread::start(parts).map_err(|e| Failure::Broke { what: format!("no thread for alerts: {e}") })?;
     let Some(every) = every else {
         let checks = look(args, shell);
         tell(&checks, shell, &outbox);
@@ -118,9 +119,9 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
 }
 
 fn pause(text: &str) -> Result<Duration, Failure> {
-    parse_duration(text).and_then(|d| Duration::try_from(d).ok()).filter(|d| *d >= Duration::from_secs(1)).ok_or_else(|| {
-        Failure::usage(format!("`{text}` is no pause"), "write a length of one second or more, like `10s` or `1m`")
-    })
+    parse_duration(text).and_then(|d| Duration::try_from(d).ok()).filter(|d| *d >= Duration::from_secs(1)).ok_or_else(
+        || Failure::usage(format!("`{text}` is no pause"), "write a length of one second or more, like `10s` or `1m`"),
+    )
 }
 
 fn look(args: &Args, shell: &Shell) -> Vec<Check> {
@@ -179,8 +180,7 @@ fn answer(url: &str) -> Check {
 fn tell(checks: &[Check], shell: &Shell, outbox: &OutboxHandle) {
     let (path, now) = (shell.settings.state.join(MEMORY), shell.clock.now());
     let before = remembered(&path);
-    let wrong: Vec<String> =
-        checks.iter().filter(|c| !c.ok).map(|c| format!("{}: {}", c.name, c.detail)).collect();
+    let wrong: Vec<String> = checks.iter().filter(|c| !c.ok).map(|c| format!("{}: {}", c.name, c.detail)).collect();
     let alert = |severity, title: &str| {
         let alert = Alert::new(AlertKind::DeskSilent, severity, "desk", now, title).with_detail(wrong.join("\n"));
         Alert { runbook: format!("docs/operate/alerts.md#{}", AlertKind::DeskSilent), ..alert }
@@ -230,7 +230,9 @@ fn show(checks: &[Check], shell: &Shell) -> Result<(), Failure> {
     if shell.out.is_json() {
         let rows: Vec<Value> =
             checks.iter().map(|c| json!({ "name": c.name, "ok": c.ok, "detail": c.detail })).collect();
-        return shell.out.event(&json!({ "at": shell.now().to_string(), "ok": checks.iter().all(|c| c.ok), "checks": rows }));
+        return shell
+            .out
+            .event(&json!({ "at": shell.now().to_string(), "ok": checks.iter().all(|c| c.ok), "checks": rows }));
     }
     let paint = shell.out.paint();
     let mut text = String::new();

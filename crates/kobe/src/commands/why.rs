@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Paint;
 use crate::settings::Shell;
-use crate::standing::standing;
+use crate::standing::Standings;
 use crate::{lookup, when};
 
 /// Arguments of `kobe why`.
@@ -64,7 +64,7 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         (None, Some(at)) => (when::instant(at, &market)?, None),
         (None, None) => (shell.now(), None),
     };
-    let stands = standing(&loaded.desk, ix);
+    let stands = Standings::of(Reader::open(&shell.settings.state)?.as_ref())?.of_task(&loaded.desk, ix);
     let found = view::why(&loaded.desk, &market, ix, at, stands.as_ref())?;
     let (inside, later) = match (found, until) {
         (Some(why), Some(until)) if why.occurrence.due >= until => (None, Some(why.occurrence.due)),
