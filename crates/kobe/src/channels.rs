@@ -219,7 +219,7 @@ impl Reader<'_> {
     }
 
     /// Puts channels into the order that is wished; those that it does not name come last.
-    fn order(&mut self, order: &Value<'_>, root: &DeTable<'_>, ways: &mut Vec<Way>) {
+    fn order(&mut self, order: &Value<'_>, root: &DeTable<'_>, ways: &mut [Way]) {
         let Some(list) = order.get_ref().as_array() else {
             return self.wrong("order", "a list of channels", order);
         };
