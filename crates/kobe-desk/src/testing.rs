@@ -72,6 +72,13 @@ impl MemoryBooks {
     }
 }
 
+impl MemoryBooks {
+    /// Changes what a line of the audit chain records, counted from 1.
+    pub(crate) fn spoil(&self, line: usize) {
+        self.kept(|kept| kept.blocks[line - 1].payload["at"] = "1999-01-01T00:00:00Z".into());
+    }
+}
+
 impl Books for MemoryBooks {
     fn book(&self) -> Arc<Book> {
         self.kept(|kept| Arc::clone(&kept.book))
@@ -148,6 +155,8 @@ pub(crate) struct Fixture {
     pub books: Arc<MemoryBooks>,
     clock: Arc<VirtualClock>,
     handler: DeskHandler,
+    /// Its broker is not the embedded one, so nobody knows yet what it holds.
+    brings_broker: bool,
 }
 
 impl Fixture {
@@ -163,7 +172,20 @@ impl Fixture {
 
     /// Opens a desk.
     pub(crate) fn with(options: Options, at: &str) -> Fixture {
-        let books = Arc::new(MemoryBooks::default());
+        let desk = Fixture::over(Arc::new(MemoryBooks::default()), options, at);
+        if !desk.brings_broker {
+            let asker = Asker { function: "test", task: "test" };
+            desk.services.reconcile(desk.clock.now(), asker).expect("the embedded broker answers");
+        }
+        desk
+    }
+
+    /// Starts a process on the books of an earlier one, as far as a desk is put together: nothing was made ready yet.
+    pub(crate) fn restart(&self, options: Options, at: &str) -> Fixture {
+        Fixture::over(Arc::clone(&self.books), options, at)
+    }
+
+    fn over(books: Arc<MemoryBooks>, options: Options, at: &str) -> Fixture {
         let clock = Arc::new(VirtualClock::new(instant(at)));
         let shared: Arc<dyn Books> = Arc::clone(&books) as Arc<dyn Books>;
         let Options { era, host, kill, broker, source, reports } = options;
@@ -171,7 +193,7 @@ impl Fixture {
             Arc::new(PaperBroker::new(Arc::clone(&MARKET), Arc::clone(&source), Arc::clone(&shared), era))
                 as Arc<dyn Broker>
         };
-        let (embedded, broker) = (broker.is_none(), broker.unwrap_or_else(embedded));
+        let (brings_broker, broker) = (broker.is_some(), broker.unwrap_or_else(embedded));
         let services = Arc::new(Services::new(Setup {
             market: Arc::clone(&MARKET),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -187,13 +209,8 @@ impl Fixture {
         }));
         services.open_account(Decimal::from(100_000), clock.now()).expect("the account opens");
         services.settle_until(clock.now()).expect("the books settle");
-        if embedded {
-            services
-                .reconcile(clock.now(), Asker { function: "test", task: "test" })
-                .expect("the embedded broker answers");
-        }
         let handler = DeskHandler::new(Arc::clone(&services));
-        Fixture { services, books, clock, handler }
+        Fixture { services, books, clock, handler, brings_broker }
     }
 
     /// Puts the clock to a New York time.
@@ -248,13 +265,41 @@ impl Fixture {
         self.services.append(&self.book(), facts).expect("facts that can be");
     }
 
+    /// Returns the time of the clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Returns the hash of the configuration that the tasks are run under.
+    pub(crate) fn config(&self) -> &'static str {
+        &DESK.hash
+    }
+
     /// Books an entry that filled at a price now, with a stop at the broker.
     pub(crate) fn buy(&self, symbol: &str, qty: u64, price: &str, distance: &str) {
-        let now = self.clock.now();
-        let (day, symbol) = (MARKET.date_of(now), Symbol::new(symbol).expect("a symbol"));
+        let decision = self.intend(symbol, qty, price, distance);
+        let (price, distance) = (decimal(price), decimal(distance));
+        let position = PositionId::of(MARKET.date_of(self.clock.now()), &Symbol::new(symbol).expect("a symbol"));
+        self.fill(&decision, Fill::at(qty, price, Decimal::ZERO));
+        self.append(vec![What::StopPlaced {
+            client: ClientId::stop(&position),
+            position,
+            qty,
+            stop: money::cents(price - distance),
+        }]);
+    }
+
+    /// Books an entry that filled at a price now, of which no stop stands at the broker.
+    pub(crate) fn buy_bare(&self, symbol: &str, qty: u64, price: &str, distance: &str) {
+        let decision = self.intend(symbol, qty, price, distance);
+        self.fill(&decision, Fill::at(qty, decimal(price), Decimal::ZERO));
+    }
+
+    /// Books the intent of an entry that nobody has sent yet.
+    pub(crate) fn intend(&self, symbol: &str, qty: u64, price: &str, distance: &str) -> DecisionId {
+        let (day, symbol) = (MARKET.date_of(self.clock.now()), Symbol::new(symbol).expect("a symbol"));
         let (price, distance) = (decimal(price), decimal(distance));
         let decision = DecisionId::entry(day, &symbol, Side::Buy);
-        let position = PositionId::of(day, &symbol);
         let ticket = Ticket {
             intent: Intent::Entry,
             side: Side::Buy,
@@ -266,13 +311,13 @@ impl Fixture {
             ..self.ticket(&decision, symbol)
         };
         self.append(vec![What::Intended { ticket: Box::new(ticket) }]);
-        self.fill(&decision, Fill::at(qty, price, Decimal::ZERO));
-        self.append(vec![What::StopPlaced {
-            client: ClientId::stop(&position),
-            position,
-            qty,
-            stop: money::cents(price - distance),
-        }]);
+        decision
+    }
+
+    /// Books that the broker has taken an order.
+    pub(crate) fn sent(&self, decision: &DecisionId) {
+        let change = OrderEvent::Sent { broker: None };
+        self.append(vec![What::Ordered { decision: decision.clone(), change }]);
     }
 
     /// Books the exit of a whole position at a price now.

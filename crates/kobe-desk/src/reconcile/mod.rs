@@ -7,7 +7,7 @@
 mod compare;
 mod repair;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 
