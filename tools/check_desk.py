@@ -34,7 +34,7 @@ OF_FUNCTION = ["lane", "right", "session_bound", "heavy", "timeout", "stage", "a
 ONLY_TASK = {"name", "does", "call", "command", "at", "every", "within", "cron", "cooldown", "once", "args"}
 ALSO_GROUP = set(BUILT_IN) | set(OF_FUNCTION) | {
     "tags", "retries", "backoff", "catch_up", "grace", "overlap", "useless_after", "gap", "fold", "idempotent",
-    "enabled", "owner", "severity", "runbook",
+    "enabled", "owner", "severity", "runbook", "start_by", "finish_by",
 }
 ONLY_GROUP = {"name", "title", "window", "task"}
 OF_FIRING = {"at", "priority", "on_half_day"}
