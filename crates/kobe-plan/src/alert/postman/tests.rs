@@ -101,6 +101,8 @@ fn live(channels: &[&str], alerts: Vec<(f64, Alert)>, until: f64, does: &mut dyn
         story.notes.extend(round.notes);
         for m in round.messages {
             let got = Got { at: seconds, way: m.way, severity: m.severity, text: m.text, ids: m.ids };
+            let long = got.text.encode_utf16().count();
+            assert!(long <= LONGEST, "{long} units:\n{}", got.text);
             let n = counts.entry(m.way).or_default();
             if let Some((after, answer)) = does(*n, &got) {
                 order += 1;
@@ -290,6 +292,44 @@ fn a_probe_of_a_broken_channel_holds_no_alert_back() {
 }
 
 #[test]
+fn no_channel_gets_more_than_twenty_messages_in_a_minute() {
+    // A critical alert of a kind that was not told lately waits for nobody.
+    let alerts = (0..).zip(AlertKind::ALL).map(|(i, kind)| {
+        let seconds = f64::from(i) * 1.2;
+        (seconds, Alert::new(*kind, Severity::Critical, kind.word(), at(seconds), "it happened"))
+    });
+    let story = live(&["chat"], alerts.collect(), 1e6, &mut takes());
+    let times: Vec<f64> = story.got.iter().map(|g| g.at).collect();
+    assert!((times[19] - 22.8).abs() < 0.01, "the twentieth goes at once: {times:?}");
+    assert!((times[20] - 60.1).abs() < 0.01, "the next when the answer to the first is a minute old: {times:?}");
+    assert_eq!(story.told_ids().len(), AlertKind::ALL.len());
+}
+
+#[test]
+fn an_old_alert_waits_for_company_from_when_it_comes() {
+    let story = live(&["chat"], vec![(5.0, failed(Severity::Warning, "a", -30.0))], 1e6, &mut takes());
+    assert_eq!(story.got[0].at, 7.0);
+}
+
+#[test]
+fn a_channel_that_works_again_is_trusted_again() {
+    let mut does = |n: usize, _: &Got| Some((0.0, if [0, 1, 3].contains(&n) { later(None) } else { Answer::Sent }));
+    let alerts = vec![(0.0, failed(Severity::Critical, "a", 0.0)), (100.0, failed(Severity::Error, "b", 100.0))];
+    let story = live(&["chat"], alerts, 1e6, &mut does);
+    let times: Vec<i64> = story.got.iter().map(|g| g.at.round() as i64).collect();
+    assert_eq!(times, [0, 1, 3, 102, 103], "the second time it is tried again after one second");
+}
+
+#[test]
+fn the_next_channel_gets_only_what_has_waited_for_its_time() {
+    let mut does = |_: usize, got: &Got| if got.way == 0 { None } else { Some((0.1, Answer::Sent)) };
+    let alerts = vec![(0.0, failed(Severity::Error, "a", 0.0)), (1.0, failed(Severity::Warning, "b", 1.0))];
+    let story = live(&["chat", "hook"], alerts, 1000.0, &mut does);
+    let second: Vec<_> = story.through(1).iter().map(|g| (g.at, g.ids.clone())).collect();
+    assert_eq!(second, [(62.0, vec![1]), (603.0, vec![2])]);
+}
+
+#[test]
 fn what_nobody_has_after_its_time_goes_to_the_next_channel_as_well() {
     type Row = (&'static str, Severity, fn() -> Done, f64);
     let rows: &[Row] = &[
@@ -359,6 +399,54 @@ fn a_long_text_is_cut_and_says_how_much() {
             assert!(text.contains("runbook docs/operate/alerts.md#run_failed"), "what helps is not cut");
         }
     }
+}
+
+#[test]
+fn a_list_is_full_and_never_too_full() {
+    for width in 1..140 {
+        let alerts = (0..200).map(|i| (0.0, failed(Severity::Error, &format!("t{i:03}{}", "y".repeat(width)), 0.0)));
+        let story = live(&["chat"], alerts.collect(), 1e6, &mut takes());
+        let text = &story.got[0].text;
+        assert_eq!(counts(text), (200, 200), "{text}");
+        assert!(text.len() > LONGEST - 400, "{} is room wasted:\n{text}", LONGEST - text.len());
+    }
+}
+
+#[test]
+fn a_few_alerts_whose_every_field_is_long_are_a_list() {
+    let long = "\u{1f4a5}".repeat(2000);
+    let alerts = (0..3).map(|i| {
+        let alert = failed(Severity::Error, &format!("t{i}"), 0.0);
+        (0.0, Alert { title: long.clone(), owner: long.clone(), runbook: long.clone(), ..alert })
+    });
+    let story = live(&["chat"], alerts.collect(), 1e6, &mut takes());
+    assert_eq!(counts(&story.got[0].text), (3, 3));
+}
+
+#[test]
+fn a_list_begins_with_the_loudest_then_what_goes_on_then_what_is_frequent() {
+    let mut alerts = Vec::new();
+    for (task, severity, times, over) in [
+        ("once", Severity::Warning, 1, false),
+        ("over", Severity::Error, 9, true),
+        ("often", Severity::Warning, 3, false),
+        ("loud", Severity::Error, 1, false),
+    ] {
+        alerts.extend((0..times).map(|_| (0.0, failed(severity, task, 0.0))));
+        alerts.extend(over.then(|| (0.0, well(task, 0.0))));
+    }
+    let story = live(&["chat"], alerts, 1e6, &mut takes());
+    let lines: Vec<&str> = story.got[0].text.lines().collect();
+    let expected = [
+        "ERROR: 14 alerts and 1 recovery of 4 causes",
+        "14 run_failed",
+        "1 x error: loud: loud failed after 3 attempts (error)",
+        "9 x error, over, 1 recovery: over: over failed after 3 attempts (error)",
+        "3 x warning: often: often failed after 3 attempts (error)",
+        "1 x warning: once: once failed after 3 attempts (error)",
+        "Mon 2026-11-23 10:46:00 EST",
+    ];
+    assert_eq!(lines, expected);
 }
 
 #[test]
