@@ -312,8 +312,12 @@ impl Engine {
         let turn = self.scheduler.step(now, inputs);
         self.keeper.note(now, body, crate::journal::digest(&self.desk, &turn));
         let Turn { changes, starts, stops, mut wake, stale } = turn;
+        // What was stored as started ahead of its instant waits for no disk now.
+        for start in starts.iter().filter(|start| start.stored) {
+            self.begin(start)?;
+        }
         let waited = !self.commit(now, &changes)?.is_zero();
-        for start in &starts {
+        for start in starts.iter().filter(|start| !start.stored) {
             if waited && self.is_too_late(start) {
                 self.give_back(start);
                 wake = Some(now);

@@ -88,6 +88,7 @@ mod tests {
             due: Timestamp::UNIX_EPOCH,
             attempt,
             catchup: false,
+            stored: false,
         }
     }
 

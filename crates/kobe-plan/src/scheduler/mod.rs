@@ -107,6 +107,8 @@ pub struct Start {
     pub attempt: u32,
     /// It makes good for time in which nobody was there.
     pub catchup: bool,
+    /// Its row was stored as running in an earlier turn, ahead of its instant: it need not wait for the changes of this one.
+    pub stored: bool,
 }
 
 /// What one step asks for. Changes are stored, all of them, before any effect is performed.

@@ -178,7 +178,7 @@ impl Scheduler {
         live.run.attempt += 1;
         live.run.started_at = Some(now);
         self.store_run(id);
-        self.launch(id);
+        self.launch(id, false);
     }
 
     /// Starts a run whose start was stored ahead of its instant; without room it waits like any other.
@@ -186,7 +186,7 @@ impl Scheduler {
         let ix = self.live[&id].run.task;
         let task = self.desk.task(ix);
         if self.queues.has_room(task.lane, task.heavy) && !self.must_wait_for_own(ix, id) && !self.draining {
-            self.launch(id);
+            self.launch(id, true);
             return;
         }
         let live = self.live.get_mut(&id).expect("an armed run is live");
@@ -197,10 +197,17 @@ impl Scheduler {
         self.enqueue(id);
     }
 
-    fn launch(&mut self, id: RunId) {
+    fn launch(&mut self, id: RunId, stored: bool) {
         let run = &self.live[&id].run;
-        let start =
-            Start { run: id, task: run.task, slot: run.slot, due: run.due, attempt: run.attempt, catchup: run.catchup };
+        let start = Start {
+            run: id,
+            task: run.task,
+            slot: run.slot,
+            due: run.due,
+            attempt: run.attempt,
+            catchup: run.catchup,
+            stored,
+        };
         let task = self.desk.task(start.task);
         let (lane, heavy, deadline) = (task.lane, task.heavy, self.now + task.timeout);
         if task.is_cooldown() {
