@@ -127,7 +127,12 @@ pub struct Services {
     verified: Mutex<Head>,
     /// When the stops of the open positions were last evaluated.
     stop_check: Mutex<Option<Timestamp>>,
+    /// Hears when a cause closes entries, and when it no longer does.
+    on_block: OnceLock<OnBlock>,
 }
+
+/// Hears of a cause that closes entries, with why, or that it no longer does. Must not wait for anything.
+pub type OnBlock = Box<dyn Fn(&str, Option<&str>) + Send + Sync>;
 
 impl Services {
     /// Puts a desk together. A desk of today opens nothing before [`Services::make_ready`] or a reconciliation has found books and broker alike; the account of a
@@ -145,6 +150,7 @@ impl Services {
             started: setup.clock.now(),
             verified: Mutex::new(Head::default()),
             stop_check: Mutex::new(None),
+            on_block: OnceLock::new(),
             setup,
         }
     }
@@ -350,14 +356,26 @@ impl Services {
         self.next_settlement.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has `hear` called whenever a cause closes entries that did not before, and when it no longer does. Set once; a later call changes nothing.
+    pub fn on_block(&self, hear: OnBlock) {
+        let _ = self.on_block.set(hear);
+    }
+
     /// Closes entries until the same cause is cleared.
     pub fn block(&self, cause: &str, why: String) {
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).insert(cause.to_owned(), why);
+        let before =
+            self.blocks.lock().unwrap_or_else(PoisonError::into_inner).insert(cause.to_owned(), why.clone());
+        if let (None, Some(hear)) = (before, self.on_block.get()) {
+            hear(cause, Some(&why));
+        }
     }
 
     /// Clears a cause that closed entries.
     pub fn unblock(&self, cause: &str) {
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).remove(cause);
+        let before = self.blocks.lock().unwrap_or_else(PoisonError::into_inner).remove(cause);
+        if let (Some(_), Some(hear)) = (before, self.on_block.get()) {
+            hear(cause, None);
+        }
     }
 
     /// Returns what closes entries now.

@@ -265,8 +265,8 @@ mod tests {
                 "a stop is not looked at",
                 |s| s.unchecked = Some(Unchecked { positions: 2, since: at(0) }),
                 AlertKind::StopUnchecked,
-                301,
-                305,
+                331,
+                335,
             ),
         ];
         for (name, break_it, kind, earliest, latest) in rows {

@@ -72,6 +72,8 @@ words! {
         PreflightBlocked = "preflight_blocked",
         /// Books and broker do not tie.
         NotReconciled = "not_reconciled",
+        /// Something else closes entries: data that is old, a stop that is missing, a house that is not in order.
+        EntriesClosed = "entries_closed",
         /// The kill switch was pulled.
         KillSwitch = "kill_switch",
         /// The state was restored or copied: what may trade is frozen.

@@ -6,17 +6,14 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use kobe_desk::Services;
 use kobe_desk::ready::Readiness;
+use kobe_desk::{Services, preflight};
 use kobe_engine::{Alarm, Clock, Stop};
 use kobe_plan::alert::Severity;
 use kobe_plan::{Alert, AlertKind};
 use serde_json::json;
 
 use crate::voice::Voice;
-
-/// What closes entries until the comparison is over.
-const CAUSE: &str = "start-up";
 
 /// How often whoever waits looks whether it was told to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -56,45 +53,52 @@ impl Ready {
 ///
 /// # Errors
 /// What the system says when it gives no thread.
-pub fn start(services: &Arc<Services>, clock: Arc<dyn Clock>, voice: Voice, alarm: Alarm) -> std::io::Result<Ready> {
-    services.block(CAUSE, "books and broker are not compared yet".into());
+pub fn start(services: &Arc<Services>, clock: Arc<dyn Clock>, voice: Voice) -> std::io::Result<Ready> {
     let (ready, services) = (Ready::default(), Arc::clone(services));
     let done = ready.clone();
     thread::Builder::new().name("readying".into()).spawn(move || {
-        let found = services.make_ready(clock.now());
-        services.unblock(CAUSE);
-        tell(&found, &voice, &alarm);
+        now(&services, &*clock, &voice);
         done.tell();
     })?;
     Ok(ready)
 }
 
-fn tell(found: &Readiness, voice: &Voice, alarm: &Alarm) {
+/// Compares books and broker and, where one is due, runs the preflight; says what was found. What closes entries is told by itself.
+pub fn now(services: &Services, clock: &dyn Clock, voice: &Voice) {
+    let found = services.make_ready(clock.now());
+    say(&found, voice);
+}
+
+/// Has a person told of whatever closes entries, and that it is over.
+pub fn tell_blocks(services: &Services, clock: Arc<dyn Clock>, alarm: Alarm) {
+    services.on_block(Box::new(move |cause, why| {
+        let (kind, severity) = match cause {
+            preflight::NAME => (AlertKind::PreflightBlocked, Severity::Error),
+            "reconciliation" | "unknown_order" => (AlertKind::NotReconciled, Severity::Critical),
+            "missing_stop" => (AlertKind::EntriesClosed, Severity::Critical),
+            _ => (AlertKind::EntriesClosed, Severity::Warning),
+        };
+        let named = format!("entries:{cause}");
+        let alert = match why {
+            Some(why) => {
+                Alert::new(kind, severity, named, clock.now(), format!("entries are closed: {cause}")).with_detail(why)
+            }
+            None => {
+                let title = format!("entries are no longer closed by {cause}");
+                Alert::new(kind, Severity::Info, named, clock.now(), title).recovered()
+            }
+        };
+        alarm(Alert { runbook: format!("docs/operate/alerts.md#{kind}"), ..alert });
+    }));
+}
+
+fn say(found: &Readiness, voice: &Voice) {
     let findings = found.findings();
     let fields = json!({ "ready": found.is_ready(), "findings": findings, "closed_by": found.closed_by });
     let preflight = found.preflight.as_ref().map_or(String::new(), |p| format!("; preflight {}", p.words()));
     let words = match findings.is_empty() {
-        true => format!("books and broker tie{preflight}"),
+        true => format!("books and broker agree{preflight}"),
         false => findings.join("; "),
     };
     voice.tell(found.at, if found.is_ready() { "INFO" } else { "WARN" }, "readiness", fields, Some(&words));
-    if !found.mismatches.is_empty() || !found.errors.is_empty() || found.tripped.is_some() {
-        raise(
-            alarm,
-            found,
-            AlertKind::NotReconciled,
-            Severity::Critical,
-            "books and broker do not tie at the start",
-            &findings,
-        );
-    }
-    if let Some(report) = found.preflight.as_ref().filter(|p| !p.passes()) {
-        let why = [report.words()];
-        raise(alarm, found, AlertKind::PreflightBlocked, Severity::Error, "the preflight blocks entries", &why);
-    }
-}
-
-fn raise(alarm: &Alarm, found: &Readiness, kind: AlertKind, severity: Severity, title: &str, why: &[String]) {
-    let alert = Alert::new(kind, severity, kind.word(), found.at, title).with_detail(why.join("\n"));
-    alarm(Alert { runbook: format!("docs/operate/alerts.md#{kind}"), ..alert });
 }

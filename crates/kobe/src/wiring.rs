@@ -11,7 +11,7 @@ use kobe_desk::kill::KillFile;
 use kobe_desk::{DeskHandler, Era, PaperBroker, Services, Setup, Source, SystemHost};
 use kobe_engine::outbox::{self, OutboxHandle, OutboxThread};
 use kobe_engine::watch::Unchecked;
-use kobe_engine::{Alarm, Attempt, Engine, Eyes, Handler, Ports, Pulse, Stop, Watched};
+use kobe_engine::{Alarm, Attempt, Engine, Eyes, Handler, Ports, Pulse, Stop, StoreError, Watched};
 use kobe_handlers::{CommandHandler, Limits};
 use kobe_plan::alert::Severity;
 use kobe_plan::alert::postman::WayState;
@@ -80,6 +80,9 @@ pub fn output_directory(state: &Path) -> PathBuf {
 pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) -> Result<Live, Failure> {
     let state = &shell.settings.state;
     let settings = channels::settings(shell)?;
+    for warning in &settings.warnings {
+        voice.talk(warning.to_string());
+    }
     let store = SqliteStore::open(state, &opening(market, shell.clock.now()))?;
     let outbox = outbox(shell, market, &store, &settings, &voice)?;
     store.on_alert(outbox.bell());
@@ -88,7 +91,8 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
     let books = Arc::new(store.books()?);
     freeze_if_moved(&store, shell, &alarm)?;
     let services = services(shell, loaded, market, &books)?;
-    let ready = readying::start(&services, Arc::clone(&shell.clock), voice.clone(), Arc::clone(&alarm))
+    readying::tell_blocks(&services, Arc::clone(&shell.clock), Arc::clone(&alarm));
+    let ready = readying::start(&services, Arc::clone(&shell.clock), voice.clone())
         .map_err(|e| Failure::Broke { what: format!("no thread to make ready: {e}") })?;
     let commands = CommandHandler::new(Limits::STANDARD).keeping_output_in(&output_directory(state));
     let handler = Arc::new(Hands { commands, functions: DeskHandler::new(Arc::clone(&services)), ready });
@@ -135,7 +139,7 @@ fn freeze_if_moved(store: &SqliteStore, shell: &Shell, alarm: &Alarm) -> Result<
             activated_by: "kobe".into(),
             context: Default::default(),
         };
-        switch.trip(&record).map_err(|what| Failure::Broke { what })?;
+        switch.trip(&record).map_err(|what| Failure::Store(StoreError::Io(what)))?;
     }
     let title = "the state was copied or moved: what may trade is frozen";
     let alert = Alert::new(AlertKind::Restored, Severity::Critical, "restored", now, title).with_detail(&reason);
@@ -242,10 +246,10 @@ pub fn services(
         config: loaded.desk.hash.clone(),
         reports: Some(state.join("reports")),
     });
-    let broke = |what: String| Failure::Broke { what };
+    // Whatever keeps the account from being opened keeps every fact from being booked.
     services
         .open_account(PAPER_CASH.into(), shell.clock.now())
-        .map_err(|e| broke(format!("the account cannot be opened: {e}")))?;
+        .map_err(|e| Failure::Store(StoreError::Io(format!("the account cannot be opened: {e}"))))?;
     Ok(Arc::new(services))
 }
 

@@ -1,6 +1,7 @@
 //! `kobe halt`: pull the kill switch.
 
 use kobe_desk::kill::KillFile;
+use kobe_engine::StoreError;
 use kobe_plan::Verb;
 use kobe_store::Reader;
 use kobe_trade::kill::{KillRecord, KillState};
@@ -50,10 +51,13 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
             activated_by: operator.clone(),
             context: Default::default(),
         };
-        switch.trip(&record).map_err(|what| Failure::Broke { what })?;
+        switch.trip(&record).map_err(|what| Failure::Store(StoreError::Io(what)))?;
     }
     // The audit comes second: an order must not wait for it.
-    kill::audit(state, now, "activate", &args.why.reason, &operator, &[])?;
+    if let Err(failure) = kill::audit(state, now, "activate", &args.why.reason, &operator, &[]) {
+        shell.out.talk("the kill switch IS pulled, no entry leaves any more; only its line in the audit is missing");
+        return Err(failure);
+    }
     if before != KillState::Clear {
         shell.out.talk("the switch was pulled already; the first activation counts, this one is in the audit");
     }

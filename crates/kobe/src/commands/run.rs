@@ -22,6 +22,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::count;
 use crate::pruning::Pruning;
+use crate::readying;
 use crate::reload::{Parts, Reading, Reloader};
 use crate::sd::Manager;
 use crate::settings::Shell;
@@ -163,7 +164,7 @@ fn reading(
     market: &Arc<Market>,
     voice: &Voice,
 ) -> Result<Reading, Failure> {
-    let services = Arc::clone(&live.services);
+    let (services, clock, said) = (Arc::clone(&live.services), Arc::clone(&shell.clock), voice.clone());
     let reloader = Reloader::new(Parts {
         root: loaded.root.clone(),
         desk: Arc::clone(&loaded.desk),
@@ -172,7 +173,11 @@ fn reading(
         clock: Arc::clone(&shell.clock),
         voice: voice.clone(),
         alarm: live.outbox.alarm(),
-        in_force: Box::new(move |desk| services.set_config(&desk.hash)),
+        in_force: Box::new(move |desk| {
+            services.set_config(&desk.hash);
+            // A PASS under the desk before counts no more.
+            readying::now(&services, &*clock, &said);
+        }),
     });
     Reading::start(reloader).map_err(|e| Failure::Broke { what: format!("no thread for the desk files: {e}") })
 }

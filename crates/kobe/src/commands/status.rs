@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use kobe_calendar::Market;
@@ -14,15 +15,13 @@ use kobe_plan::{Desk, Lane, State, Verdict};
 use kobe_store::{HoldRow, Holder, Reader, RunRow, Waiting, holder};
 use serde_json::{Value, json};
 
-use crate::channels;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::kill;
 use crate::output::{Paint, count};
 use crate::settings::Shell;
 use crate::standing::Standings;
-use crate::when;
 use crate::wiring::VERSION;
+use crate::{channels, desk_files, kill, when};
 
 /// A heartbeat older than this is none.
 const STALE: SignedDuration = SignedDuration::from_mins(5);
@@ -59,15 +58,22 @@ struct Heartbeat {
     last_task: String,
     mode: String,
     started_at: Option<Timestamp>,
+    pid: Option<u64>,
+    config: String,
 }
 
 pub(super) fn perform(_: &Args, shell: &Shell) -> Result<Exit, Failure> {
-    let (market, loaded, now) = (shell.market()?, shell.desk()?, shell.now());
+    let (market, now) = (shell.market()?, shell.now());
     let state = &shell.settings.state;
     let reader = Reader::open(state)?;
+    let (holder, heartbeat) = (holder(state)?, heartbeat(state));
+    let desk = match in_force(reader.as_ref(), holder.as_ref(), heartbeat.as_ref())? {
+        Some(desk) => desk,
+        None => shell.desk()?.desk,
+    };
     let found = Found {
-        holder: holder(state)?,
-        heartbeat: heartbeat(state),
+        holder,
+        heartbeat,
         live: reader.as_ref().map_or(Ok(Vec::new()), Reader::live_runs)?,
         errors: reader.as_ref().map_or(Ok(Vec::new()), |r| r.last_errors(10))?,
         holds: reader.as_ref().map_or(Ok(Vec::new()), Reader::holds)?,
@@ -78,18 +84,18 @@ pub(super) fn perform(_: &Args, shell: &Shell) -> Result<Exit, Failure> {
             Some(reader) => today(reader, &market, now)?,
             None => BTreeMap::new(),
         },
-        next: next(&loaded.desk, &market, &Standings::of(reader.as_ref())?, now)?,
+        next: next(&desk, &market, &Standings::of(reader.as_ref())?, now)?,
     };
     let switch = kill::standing(state, reader.as_ref(), now)?;
     let segment = market.segment_at(now)?;
     if shell.out.is_json() {
-        let mut told = found.json(&loaded.desk, &market, now);
+        let mut told = found.json(&desk, &market, now);
         let more = json!({
             "state_dir": state,
             "phase": segment.phase,
             "mode": segment.mode,
             "kill_switch": switch.json(),
-            "desk": { "name": loaded.desk.name, "tasks": loaded.desk.tasks.len(), "config": loaded.desk.hash },
+            "desk": { "name": desk.name, "tasks": desk.tasks.len(), "config": desk.hash },
         });
         if let (Some(told), Value::Object(more)) = (told.as_object_mut(), more) {
             told.extend(more);
@@ -101,7 +107,7 @@ pub(super) fn perform(_: &Args, shell: &Shell) -> Result<Exit, Failure> {
         let _ = writeln!(text, "  {}  {}, {}", paint.dim(format!("{:<11}", "market")), segment.phase, segment.mode);
         let words = switch.words(&market, paint);
         let _ = writeln!(text, "  {}  {words}", paint.dim(format!("{:<11}", "kill switch")));
-        text.push_str(&found.body(&loaded.desk, &market, paint, now));
+        text.push_str(&found.body(&desk, &market, paint, now));
         shell.out.text(&text)?;
     }
     Ok(if found.is_stale(now) { Exit::No } else { Exit::Fine })
@@ -119,7 +125,25 @@ fn heartbeat(state: &Path) -> Option<Heartbeat> {
         last_task: word("last_task"),
         mode: word("mode"),
         started_at: instant("started_at"),
+        pid: value.get("pid").and_then(Value::as_u64),
+        config: word("config"),
     })
+}
+
+/// Returns the desk that runs, from the rows: its files may have changed since, and may have mistakes now. Nothing, where none runs or it is not known.
+fn in_force(
+    reader: Option<&Reader>,
+    holder: Option<&Holder>,
+    heartbeat: Option<&Heartbeat>,
+) -> Result<Option<Arc<Desk>>, Failure> {
+    let (Some(reader), Some(holder), Some(beat)) = (reader, holder, heartbeat) else { return Ok(None) };
+    // A heartbeat that another process left says nothing about this one.
+    if beat.pid != Some(u64::from(holder.pid)) {
+        return Ok(None);
+    }
+    let files = reader.desk(&beat.config)?;
+    // Files that this build does not take are those of a build that runs beside it.
+    Ok(files.and_then(|files| desk_files::parse(&files).ok()).map(Arc::new))
 }
 
 fn today(reader: &Reader, market: &Market, now: Timestamp) -> Result<BTreeMap<String, u64>, Failure> {
@@ -137,7 +161,7 @@ fn today(reader: &Reader, market: &Market, now: Timestamp) -> Result<BTreeMap<St
 /// The next slots that nothing is known to keep from running.
 fn next(
     desk: &Desk,
-    market: &std::sync::Arc<Market>,
+    market: &Arc<Market>,
     stands: &Standings,
     now: Timestamp,
 ) -> Result<Vec<(Timestamp, String)>, Failure> {
