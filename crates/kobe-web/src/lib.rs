@@ -14,5 +14,5 @@ mod pages;
 mod server;
 mod signs;
 
-pub use server::{Web, WebError};
+pub use server::{Door, Web, WebError};
 pub use signs::{AlertSign, Deck, MarketSign, Orders, Performance, Signs};

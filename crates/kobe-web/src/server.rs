@@ -70,18 +70,44 @@ struct Desk {
     limit: Mutex<Limit>,
 }
 
-impl Web {
-    /// Listens on an address and answers from a thread of its own. Port 0 takes any free port.
+/// An address that is taken, and not answered at yet: what cannot be had is known before anything starts.
+#[derive(Debug)]
+pub struct Door {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Door {
+    /// Takes an address. Port 0 takes any free port.
     ///
     /// # Errors
-    /// [`WebError`] when the address cannot be had; nothing is left running then.
-    pub fn start(address: SocketAddr, deck: Deck) -> Result<Web, WebError> {
+    /// [`WebError`] when it cannot be had.
+    pub fn take(address: SocketAddr) -> Result<Door, WebError> {
         let listener = TcpListener::bind(address).map_err(|source| match source.kind() {
             io::ErrorKind::AddrInUse => WebError::InUse { address },
             _ => WebError::Listen { address, source },
         })?;
         let address = listener.local_addr().map_err(WebError::Start)?;
         listener.set_nonblocking(true).map_err(WebError::Start)?;
+        Ok(Door { listener, address })
+    }
+}
+
+impl Web {
+    /// Listens on an address and answers from a thread of its own.
+    ///
+    /// # Errors
+    /// [`WebError`] when the address cannot be had; nothing is left running then.
+    pub fn start(address: SocketAddr, deck: Deck) -> Result<Web, WebError> {
+        Web::open(Door::take(address)?, deck)
+    }
+
+    /// Answers at an address that was taken before, from a thread of its own.
+    ///
+    /// # Errors
+    /// [`WebError::Start`]; nothing is left running then.
+    pub fn open(door: Door, deck: Deck) -> Result<Web, WebError> {
+        let Door { listener, address } = door;
         let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(WebError::Start)?;
         let listener = {
             let _inside = runtime.enter();

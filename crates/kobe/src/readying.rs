@@ -2,6 +2,7 @@
 //!
 //! The comparison reads data and verifies chains, which takes a second; everything that only looks starts meanwhile. What it finds is said and told.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -53,14 +54,13 @@ impl Ready {
 ///
 /// # Errors
 /// What the system says when it gives no thread.
-pub fn start(services: &Arc<Services>, clock: Arc<dyn Clock>, voice: Voice) -> std::io::Result<Ready> {
-    let (ready, services) = (Ready::default(), Arc::clone(services));
-    let done = ready.clone();
-    thread::Builder::new().name("readying".into()).spawn(move || {
+pub fn start(ready: &Ready, services: &Arc<Services>, clock: Arc<dyn Clock>, voice: Voice) -> std::io::Result<()> {
+    let (done, services) = (ready.clone(), Arc::clone(services));
+    let work = move || {
         now(&services, &*clock, &voice);
         done.tell();
-    })?;
-    Ok(ready)
+    };
+    thread::Builder::new().name("readying".into()).spawn(work).map(|_| ())
 }
 
 /// Compares books and broker and, where one is due, runs the preflight; says what was found. What closes entries is told by itself.
@@ -71,7 +71,14 @@ pub fn now(services: &Services, clock: &dyn Clock, voice: &Voice) {
 
 /// Has a person told of whatever closes entries, and that it is over.
 pub fn tell_blocks(services: &Services, clock: Arc<dyn Clock>, alarm: Alarm) {
+    // What was closed from the start and is opened by the first comparison was never told.
+    let told = Mutex::new(BTreeSet::new());
     services.on_block(Box::new(move |cause, why| {
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = if why.is_some() { told.insert(cause.to_owned()) } else { told.remove(cause) };
+        if !is_news {
+            return;
+        }
         let (kind, severity) = match cause {
             preflight::NAME => (AlertKind::PreflightBlocked, Severity::Error),
             "reconciliation" | "unknown_order" => (AlertKind::NotReconciled, Severity::Critical),

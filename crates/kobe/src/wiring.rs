@@ -55,6 +55,8 @@ pub struct Live {
     pub outbox: OutboxHandle,
     /// The desk behind its functions.
     pub services: Arc<Services>,
+    /// What may trade waits for this; [`readying::start`] begins.
+    pub ready: Ready,
     /// Removes what is old.
     pub pruner: Pruner,
     /// What the watchdog finds, once there is one.
@@ -92,10 +94,9 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
     freeze_if_moved(&store, shell, &alarm)?;
     let services = services(shell, loaded, market, &books)?;
     readying::tell_blocks(&services, Arc::clone(&shell.clock), Arc::clone(&alarm));
-    let ready = readying::start(&services, Arc::clone(&shell.clock), voice.clone())
-        .map_err(|e| Failure::Broke { what: format!("no thread to make ready: {e}") })?;
+    let ready = Ready::default();
     let commands = CommandHandler::new(Limits::STANDARD).keeping_output_in(&output_directory(state));
-    let handler = Arc::new(Hands { commands, functions: DeskHandler::new(Arc::clone(&services)), ready });
+    let handler = Arc::new(Hands { commands, functions: DeskHandler::new(Arc::clone(&services)), ready: ready.clone() });
     let pruner = store.pruner();
     let (pulse, troubles) = pulse(shell, loaded, market)?;
     let day = Arc::clone(market);
@@ -121,7 +122,7 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
         Engine::new(Arc::clone(&desk), Arc::clone(market), Settings::LIVE, &mut |ix| standing(&desk, ix), ports)?;
     let watched = Arc::default();
     let signs = signs(state.clone(), Arc::clone(market), &outbox, &watched, troubles);
-    Ok(Live { engine, signs, outbox, services, pruner, watched, ping: settings.ping })
+    Ok(Live { engine, signs, outbox, services, ready, pruner, watched, ping: settings.ping })
 }
 
 /// Freezes what may trade when the state was copied, moved or put back by hand: it may be older than what the broker has seen.

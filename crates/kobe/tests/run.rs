@@ -181,7 +181,7 @@ fn a_hang_up_is_no_end() {
     let place = place();
     let mut running = place.run(&[]);
     running.tell("-HUP");
-    running.wait("reload_refused", |_| true);
+    running.wait("reload_unchanged", |_| true);
     running.wait("run_ended", |e| e["task"] == "tick");
     running.tell("-TERM");
     assert_eq!(running.end().code, Some(0));

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kobe_calendar::Market;
+use kobe_desk::Services;
 use kobe_engine::{EngineError, EngineHandle, Stopped, Watchdog};
 use kobe_plan::alert::Severity;
 use kobe_plan::{Alert, AlertKind};
-use kobe_web::{Deck, Web};
+use kobe_web::{Deck, Door, Web};
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
@@ -22,7 +23,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::count;
 use crate::pruning::Pruning;
-use crate::readying;
+use crate::readying::{self, Ready};
 use crate::reload::{Parts, Reading, Reloader};
 use crate::sd::Manager;
 use crate::settings::Shell;
@@ -61,6 +62,8 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     if args.once {
         return once(shell, &loaded, &market);
     }
+    // Before anything starts: a port that is taken must not cost a start of the desk.
+    let door = Door::take(args.listen)?;
     let voice = Voice::new(shell.out, Arc::clone(&market))?;
     let mut live = wiring::live(shell, &loaded, &market, voice.clone())?;
     let manager = Arc::new(Manager::of_environment());
@@ -73,9 +76,10 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         version: VERSION.into(),
         metrics: !args.no_metrics,
     };
-    let web = Web::start(args.listen, deck)?;
+    let web = Web::open(door, deck)?;
     let ears = Ears::open(live.engine.handle(), Some(reading.bell()), voice.clone(), shell)?;
     hello(shell, &loaded, &voice, web.address());
+    make_ready(&live.ready, &live.services, shell, &voice)?;
     manager.say("READY=1");
     let ended = live.engine.run();
     manager.say("STOPPING=1");
@@ -104,6 +108,11 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         Stopped::Clean | Stopped::Interrupted => Exit::Fine,
         Stopped::AtOnce => Exit::ToldTwice,
     })
+}
+
+fn make_ready(ready: &Ready, services: &Arc<Services>, shell: &Shell, voice: &Voice) -> Result<(), Failure> {
+    readying::start(ready, services, Arc::clone(&shell.clock), voice.clone())
+        .map_err(|e| Failure::Broke { what: format!("no thread to make ready: {e}") })
 }
 
 /// Returns what a person must be told when the engine cannot go on.
@@ -208,7 +217,8 @@ fn once(shell: &Shell, loaded: &Loaded, market: &Arc<Market>) -> Result<Exit, Fa
     // The events of one cycle would stand between a script and its summary.
     let out = if shell.out.is_json() { shell.out.silent() } else { shell.out };
     let voice = Voice::new(out, Arc::clone(market))?;
-    let Live { mut engine, outbox, .. } = wiring::live(shell, loaded, market, voice.clone())?;
+    let Live { mut engine, outbox, services, ready, .. } = wiring::live(shell, loaded, market, voice.clone())?;
+    make_ready(&ready, &services, shell, &voice)?;
     let ears = Ears::open(engine.handle(), None, voice.clone(), shell)?;
     let ended = engine.run_once();
     ears.close();

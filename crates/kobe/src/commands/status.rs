@@ -21,7 +21,7 @@ use crate::output::{Paint, count};
 use crate::settings::Shell;
 use crate::standing::Standings;
 use crate::wiring::VERSION;
-use crate::{channels, desk_files, kill, when};
+use crate::{channels, in_force, kill, when};
 
 /// A heartbeat older than this is none.
 const STALE: SignedDuration = SignedDuration::from_mins(5);
@@ -58,22 +58,16 @@ struct Heartbeat {
     last_task: String,
     mode: String,
     started_at: Option<Timestamp>,
-    pid: Option<u64>,
-    config: String,
 }
 
 pub(super) fn perform(_: &Args, shell: &Shell) -> Result<Exit, Failure> {
     let (market, now) = (shell.market()?, shell.now());
     let state = &shell.settings.state;
     let reader = Reader::open(state)?;
-    let (holder, heartbeat) = (holder(state)?, heartbeat(state));
-    let desk = match in_force(reader.as_ref(), holder.as_ref(), heartbeat.as_ref())? {
-        Some(desk) => desk,
-        None => shell.desk()?.desk,
-    };
+    let desk = in_force::or_files(shell)?;
     let found = Found {
-        holder,
-        heartbeat,
+        holder: holder(state)?,
+        heartbeat: heartbeat(state),
         live: reader.as_ref().map_or(Ok(Vec::new()), Reader::live_runs)?,
         errors: reader.as_ref().map_or(Ok(Vec::new()), |r| r.last_errors(10))?,
         holds: reader.as_ref().map_or(Ok(Vec::new()), Reader::holds)?,
@@ -125,25 +119,7 @@ fn heartbeat(state: &Path) -> Option<Heartbeat> {
         last_task: word("last_task"),
         mode: word("mode"),
         started_at: instant("started_at"),
-        pid: value.get("pid").and_then(Value::as_u64),
-        config: word("config"),
     })
-}
-
-/// Returns the desk that runs, from the rows: its files may have changed since, and may have mistakes now. Nothing, where none runs or it is not known.
-fn in_force(
-    reader: Option<&Reader>,
-    holder: Option<&Holder>,
-    heartbeat: Option<&Heartbeat>,
-) -> Result<Option<Arc<Desk>>, Failure> {
-    let (Some(reader), Some(holder), Some(beat)) = (reader, holder, heartbeat) else { return Ok(None) };
-    // A heartbeat that another process left says nothing about this one.
-    if beat.pid != Some(u64::from(holder.pid)) {
-        return Ok(None);
-    }
-    let files = reader.desk(&beat.config)?;
-    // Files that this build does not take are those of a build that runs beside it.
-    Ok(files.and_then(|files| desk_files::parse(&files).ok()).map(Arc::new))
 }
 
 fn today(reader: &Reader, market: &Market, now: Timestamp) -> Result<BTreeMap<String, u64>, Failure> {
@@ -255,8 +231,8 @@ impl Found {
         };
         match self.alerts.oldest {
             Some(oldest) => format!(
-                "{ways}; {}, the oldest for {}",
-                format!("{} not out yet", count(self.alerts.count as usize, "alert")),
+                "{ways}; {} not out yet, the oldest for {}",
+                count(self.alerts.count as usize, "alert"),
                 when::roughly(now.duration_since(oldest).as_secs())
             ),
             None => ways,

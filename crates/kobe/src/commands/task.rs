@@ -21,7 +21,7 @@ use crate::output::{Paint, Side, count, table};
 use crate::settings::Shell;
 use crate::standing::{Standings, standing};
 use crate::wishing::{self, LOOK_EVERY, Why, wait_for_wish};
-use crate::{kill, lookup, when, wiring};
+use crate::{in_force, kill, lookup, when, wiring};
 
 /// Arguments of `kobe task`.
 #[derive(Debug, clap::Args)]
@@ -277,17 +277,16 @@ fn card(
 
 fn ask(shell: &Shell, verb: Verb, name: &str, why: &Why) -> Result<Exit, Failure> {
     // A name that nobody knows is told at once, with the nearest one.
-    lookup::task(&shell.desk()?.desk, name)?;
+    lookup::task(&*in_force::or_files(shell)?, name)?;
     wishing::ask(shell, verb, name, why)
 }
 
 /// Runs a task now, by the running desk or here.
 pub(super) fn run_now(shell: &Shell, name: &str, reason: &str, wait: Duration) -> Result<Exit, Failure> {
-    let loaded = shell.desk()?;
-    let ix = lookup::task(&loaded.desk, name)?;
     let (state, now) = (&shell.settings.state, shell.clock.now());
     match holder(state)? {
         Some(holder) => {
+            lookup::task(&*in_force::or_files(shell)?, name)?;
             let operator = kill::operator(None);
             let wish = NewWish { verb: Verb::Run, name, reason, operator: &operator };
             let id = add_wish(state, &wish, now)?;
@@ -297,7 +296,11 @@ pub(super) fn run_now(shell: &Shell, name: &str, reason: &str, wait: Duration) -
             }
             wait_for_end(shell, name, id, wait)
         }
-        None => run_here(shell, &loaded, ix, reason),
+        None => {
+            let loaded = shell.desk()?;
+            let ix = lookup::task(&loaded.desk, name)?;
+            run_here(shell, &loaded, ix, reason)
+        }
     }
 }
 
