@@ -11,6 +11,7 @@ mod desk_files;
 mod exit;
 mod failure;
 mod import;
+mod in_force;
 mod kill;
 mod lookup;
 mod narrator;

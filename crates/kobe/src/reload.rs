@@ -16,7 +16,7 @@ use kobe_calendar::Market;
 use kobe_engine::{Alarm, Clock, EngineHandle, NewDesk, Reloaded};
 use kobe_plan::alert::Severity;
 use kobe_plan::diff::{Side, diff};
-use kobe_plan::{Alert, AlertKind, Desk, TaskIx};
+use kobe_plan::{Alert, AlertKind, Desk, TaskIx, view};
 use serde_json::json;
 
 use crate::desk_files;
@@ -34,6 +34,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Days of fire times that are compared.
 const DAYS: i64 = 7;
+
+/// Fire times that are compared at most; each takes some 300 bytes while it is.
+const FIRINGS_MOST: f64 = 40_000.0;
+
+/// Slots of a task from which its pace is estimated.
+const SAMPLE: usize = 20;
 
 /// What a reload needs.
 pub struct Parts {
@@ -106,14 +112,38 @@ impl Reloader {
 
     /// Says in one line which fire times and settings change.
     fn changes(&self, old: &Desk, new: &Desk) -> String {
-        let today = self.parts.market.date_of(self.parts.clock.now());
-        let to = today.saturating_add(SignedDuration::from_hours(24 * (DAYS - 1)));
+        let now = self.parts.clock.now();
+        let today = self.parts.market.date_of(now);
+        // A dense desk has millions of fire times in a week, and the process that compares them is the one that trades.
+        let a_day = self.firings_a_day(old, now) + self.firings_a_day(new, now);
+        let days = DAYS.min((FIRINGS_MOST / a_day.max(1.0)) as i64);
+        let to = today.saturating_add(SignedDuration::from_hours(24 * (days - 1)));
         let (was, is) = (|ix| standing(old, ix), |ix| standing(new, ix));
         let (before, after) = (Side { desk: old, standing: &was }, Side { desk: new, standing: &is });
         match diff(before, after, &self.parts.market, today, to) {
-            Ok(diff) => diff.summary(),
+            Ok(diff) if days > 0 => diff.summary(),
+            // No day was compared: what the summary begins with says nothing.
+            Ok(diff) => format!(
+                "too many fire times to compare here, `kobe diff` has them; {}",
+                diff.summary().split_once("; ").map_or("no setting differs", |(_, settings)| settings)
+            ),
             Err(why) => format!("what changes is not known: {why}"),
         }
+    }
+
+    /// Estimates how often the tasks of a desk fire in a day, from their next few slots.
+    fn firings_a_day(&self, desk: &Desk, now: Timestamp) -> f64 {
+        let of_task = |(ix, _)| {
+            let next = view::next(desk, &self.parts.market, ix, now, SAMPLE);
+            match (next.first(), next.last()) {
+                (Some(first), Some(last)) if next.len() == SAMPLE => {
+                    let seconds = last.due.duration_since(first.due).as_secs_f64().max(1.0);
+                    (SAMPLE - 1) as f64 * 86_400.0 / seconds
+                }
+                _ => next.len() as f64,
+            }
+        };
+        desk.iter().map(of_task).sum()
     }
 
     fn refused(&self, occasion: &str, why: &str) {

@@ -55,6 +55,7 @@ pub(super) fn heartbeat(shown: &Shown, vitals: &Vitals, alive: bool) -> Map<Stri
         "tasks_success": ends("completed"),
         "tasks_failed": ends("failed"),
         "version": shown.build,
+        "config": vitals.config,
         "pid": std::process::id(),
     });
     object(content)
