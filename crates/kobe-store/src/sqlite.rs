@@ -105,6 +105,8 @@ pub struct SqliteStore {
     desk: Known,
     /// `data_version` at which there was no open wish.
     no_wish_at: Option<i64>,
+    /// The log as it stood at that look.
+    log_at: Option<LogLook>,
     /// How the place differs from the one it was settled in.
     moved: Option<String>,
 }
@@ -148,7 +150,7 @@ impl SqliteStore {
         })?;
         let reader = core.reader().map_err(|e| core.writer.met(e))?;
         core.read(|| Mark::of(&reader))?.raise(state);
-        Ok(SqliteStore { reader, core, desk: Known::default(), no_wish_at: None, moved })
+        Ok(SqliteStore { reader, core, desk: Known::default(), no_wish_at: None, log_at: None, moved })
     }
 
     /// Opens the books in the same database: reads all facts, verifies their chain, and folds them. Later calls return the same books.
@@ -351,15 +353,43 @@ impl Store for SqliteStore {
     }
 
     fn wishes(&mut self) -> Result<Vec<Wish>, StoreError> {
+        // Nobody writes without writing the log: as long as that stands still, the database need not be asked.
+        self.core.writer.whole()?;
+        let look = LogLook::take(&self.core.path());
+        if look.is_some() && self.log_at == look && self.no_wish_at.is_some() {
+            return Ok(Vec::new());
+        }
         let reader = &self.reader;
         let seen =
             self.core.read(|| reader.prepare_cached("PRAGMA data_version")?.query_row([], |r| r.get::<_, i64>(0)))?;
+        self.log_at = look;
         if self.no_wish_at == Some(seen) {
             return Ok(Vec::new());
         }
         let wishes = self.core.read(|| SqliteStore::ask_wishes(reader))?;
         self.no_wish_at = wishes.is_empty().then_some(seen);
         Ok(wishes)
+    }
+}
+
+/// Size and time of the log of the database; only one that has stood still for a while tells anything, since a file system counts time in steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct LogLook {
+    bytes: u64,
+    changed: std::time::SystemTime,
+}
+
+/// No file system that a database lies on counts time in longer steps.
+const STEPS: std::time::Duration = std::time::Duration::from_millis(100);
+
+impl LogLook {
+    fn take(database: &Path) -> Option<LogLook> {
+        let mut log = database.as_os_str().to_owned();
+        log.push("-wal");
+        let meta = std::fs::metadata(log).ok()?;
+        let changed = meta.modified().ok()?;
+        let stood_still = changed.elapsed().is_ok_and(|for_so_long| for_so_long > STEPS);
+        stood_still.then_some(LogLook { bytes: meta.len(), changed })
     }
 }
 
