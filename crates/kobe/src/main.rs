@@ -17,6 +17,7 @@ mod lookup;
 mod narrator;
 mod operator;
 mod output;
+mod outside;
 mod picture;
 mod pruning;
 mod readying;

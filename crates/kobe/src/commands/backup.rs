@@ -1,12 +1,15 @@
 //! `kobe backup`: a consistent, proved copy of the state.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use kobe_store::{BackingUp, Manifest, Progress, backup};
+use kobe_plan::alert::Severity;
+use kobe_plan::{Alert, AlertKind};
+use kobe_store::{BackingUp, BackupError, Manifest, Progress, backup};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{bytes, count};
+use crate::outside::Outside;
 use crate::settings::Shell;
 use crate::wiring::BUILD;
 
@@ -16,7 +19,7 @@ use crate::wiring::BUILD;
 The desk may run meanwhile: the database is copied as it stood at one instant. The copy is made under \
 another name (DIR.partial), opened, read from end to end and counted, its hash chains are verified; only \
 then it becomes DIR, with a manifest that holds the size and SHA-256 of every file. What programs printed \
-is left out unless --output is said.
+is left out unless --output is said. A backup that cannot be made is told through the channels as well.
 
 Examples:
   kobe backup /backup/kobe-$(date +%F)
@@ -33,13 +36,27 @@ pub struct Args {
 
 pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     let options = BackingUp { now: shell.clock.now(), build: BUILD, output: args.output };
-    let manifest = backup(&shell.settings.state, &args.dir, &options, &mut |step| say(shell, step))?;
+    let made = backup(&shell.settings.state, &args.dir, &options, &mut |step| say(shell, step));
+    let manifest = made.inspect_err(|why| tell(shell, &args.dir, why))?;
     if shell.out.is_json() {
         shell.out.object(&manifest)?;
     } else {
         shell.out.text(&format!("{} holds {}\n", args.dir.display(), contents(&manifest)))?;
     }
     Ok(Exit::Fine)
+}
+
+/// Tells a person that a backup was not made: it runs at night, and nobody reads its exit code. A name that is taken is a mistake of whoever typed it.
+fn tell(shell: &Shell, dir: &Path, why: &BackupError) {
+    if matches!(why, BackupError::Exists(_) | BackupError::NoDatabase(_)) {
+        return;
+    }
+    let title = format!("the backup {} was not made", dir.display());
+    let alert = Alert::new(AlertKind::BackupFailed, Severity::Error, "backup", shell.clock.now(), title);
+    match Outside::open(shell) {
+        Ok(outside) => drop(outside.tell(alert.with_detail(why.to_string()))),
+        Err(failure) => shell.out.talk(&format!("nobody could be told: {failure}")),
+    }
 }
 
 /// Says what a backup holds, in one line.

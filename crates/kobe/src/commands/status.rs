@@ -78,9 +78,10 @@ pub(super) fn perform(_: &Args, shell: &Shell) -> Result<Exit, Failure> {
             Some(reader) => today(reader, &market, now)?,
             None => BTreeMap::new(),
         },
-        next: next(&desk, &market, &Standings::of(reader.as_ref())?, now)?,
+        next: next(&desk, &market, &Standings::of(reader.as_ref())?, reader.as_ref(), now)?,
     };
-    let switch = kill::standing(state, reader.as_ref(), now)?;
+    // To the very instant: a minute of grace that is over in this second is over.
+    let switch = kill::standing(state, reader.as_ref(), shell.clock.now())?;
     let segment = market.segment_at(now)?;
     if shell.out.is_json() {
         let mut told = found.json(&desk, &market, now);
@@ -139,13 +140,29 @@ fn next(
     desk: &Desk,
     market: &Arc<Market>,
     stands: &Standings,
+    reader: Option<&Reader>,
     now: Timestamp,
 ) -> Result<Vec<(Timestamp, String)>, Failure> {
     let today = market.date_of(now);
     let to = today.saturating_add(SignedDuration::from_hours(24 * 3));
     let rows = view::plan(desk, market, today, to, &Selection::default(), &|ix| stands.of_task(desk, ix))?;
     let due = rows.into_iter().filter(|p| p.verdict == Some(Verdict::Admit)).filter_map(|p| p.occurrence);
-    Ok(due.filter(|o| o.due > now).take(NEXT).map(|o| (o.due, desk.task(o.task).name.clone())).collect())
+    let mut next = Vec::new();
+    for o in due.filter(|o| o.due > now) {
+        let task = &desk.task(o.task).name;
+        // A slot that has its row already was left out, or is on its way.
+        let has_row = match reader {
+            Some(reader) => reader.run_of_slot(task, &o.slot.to_string())?.is_some_and(|run| run.state.is_terminal()),
+            None => false,
+        };
+        if !has_row {
+            next.push((o.due, task.clone()));
+        }
+        if next.len() == NEXT {
+            break;
+        }
+    }
+    Ok(next)
 }
 
 impl Found {

@@ -5,17 +5,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use kobe_engine::Delivery;
-use kobe_engine::outbox::{OutboxHandle, OutboxThread, Parts};
 use kobe_plan::alert::Severity;
 use kobe_plan::trigger::parse_duration;
 use kobe_plan::{Alert, AlertKind};
-use kobe_store::{MemoryOutbox, holder};
+use kobe_store::holder;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -23,6 +20,7 @@ use signal_hook::iterator::Signals;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::outside::Outside;
 use crate::settings::Shell;
 use crate::{channels, wiring};
 
@@ -31,9 +29,6 @@ const STALE: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is still wrong is told again after so long.
 const AGAIN: SignedDuration = SignedDuration::from_hours(1);
-
-/// How long the message may take to get out.
-const LAST_WORD: Duration = Duration::from_secs(30);
 
 /// What was told, in the state directory.
 const MEMORY: &str = "watch.json";
@@ -81,21 +76,10 @@ struct Memory {
 
 pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     let every = args.every.as_deref().map(pause).transpose()?;
-    let settings = channels::settings(shell)?;
-    let (clock, market, out) = (Arc::clone(&shell.clock), shell.market()?, shell.out);
-    let parts = Parts {
-        outbox: Box::new(MemoryOutbox::new()),
-        channels: settings.open(),
-        clock,
-        zone: market.zone().clone(),
-        redactor: settings.redactor(),
-        log: Arc::new(move |line| out.insist(&format!("{line}\n"))),
-    };
-    let outbox =
-        OutboxThread::start(parts).map_err(|e| Failure::Broke { what: format!("no thread for alerts: {e}") })?;
+    let outside = Outside::open(shell)?;
     let Some(every) = every else {
         let checks = look(args, shell);
-        tell(&checks, shell, &outbox);
+        tell(&checks, shell, &outside);
         show(&checks, shell)?;
         return Ok(if checks.iter().all(|c| c.ok) { Exit::Fine } else { Exit::No });
     };
@@ -108,7 +92,7 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         .map_err(broke)?;
     loop {
         let checks = look(args, shell);
-        tell(&checks, shell, &outbox);
+        tell(&checks, shell, &outside);
         if shell.out.is_json() || shell.out.is_verbose() || checks.iter().any(|c| !c.ok) {
             show(&checks, shell)?;
         }
@@ -177,19 +161,18 @@ fn answer(url: &str) -> Check {
 }
 
 /// Tells what is wrong once, again after an hour, and that it is over.
-fn tell(checks: &[Check], shell: &Shell, outbox: &OutboxHandle) {
+fn tell(checks: &[Check], shell: &Shell, outside: &Outside) {
     let (path, now) = (shell.settings.state.join(MEMORY), shell.clock.now());
     let before = remembered(&path);
     let wrong: Vec<String> = checks.iter().filter(|c| !c.ok).map(|c| format!("{}: {}", c.name, c.detail)).collect();
     let alert = |severity, title: &str| {
-        let alert = Alert::new(AlertKind::DeskSilent, severity, "desk", now, title).with_detail(wrong.join("\n"));
-        Alert { runbook: format!("docs/operate/alerts.md#{}", AlertKind::DeskSilent), ..alert }
+        Alert::new(AlertKind::DeskSilent, severity, "desk", now, title).with_detail(wrong.join("\n"))
     };
     let after = match (wrong.is_empty(), before.told_at) {
         (true, None) => return,
         (true, Some(_)) => {
             let well = alert(Severity::Info, "the desk is well again, as seen from outside").recovered();
-            if !got_out(&outbox.tell_now(well, LAST_WORD)) {
+            if !outside.tell(well) {
                 return;
             }
             Memory::default()
@@ -198,7 +181,7 @@ fn tell(checks: &[Check], shell: &Shell, outbox: &OutboxHandle) {
         (false, _) => {
             let wrong = alert(Severity::Critical, "the desk is not well, as seen from outside");
             // What no channel has is told again with the next look.
-            if !got_out(&outbox.tell_now(wrong, LAST_WORD)) {
+            if !outside.tell(wrong) {
                 return;
             }
             Memory { told_at: Some(now) }
@@ -207,11 +190,6 @@ fn tell(checks: &[Check], shell: &Shell, outbox: &OutboxHandle) {
     if let Err(error) = remember(&path, &after) {
         shell.out.talk(&format!("what was told cannot be kept in {}: {error}; it may be told again", path.display()));
     }
-}
-
-/// Tells whether a person can know it: a channel has it, or the log is all there is.
-fn got_out(answers: &[(String, Option<Delivery>)]) -> bool {
-    answers.is_empty() || answers.iter().any(|(_, delivery)| *delivery == Some(Delivery::Sent))
 }
 
 fn remembered(path: &Path) -> Memory {

@@ -127,6 +127,10 @@ fn heartbeat(call: &Call<'_>, checks: &mut Checks) {
     let (health, detail) = match call.desk.host().last_heartbeat() {
         // In a replay the turn that makes this call is the heartbeat.
         Ok(None) if call.desk.is_replay() => (Health::Healthy, "this turn".to_owned()),
+        // The first beat follows the first turn.
+        Ok(None) if call.now.duration_since(call.desk.started()) < HEARTBEAT_STALE => {
+            (Health::Healthy, "the desk has just started".to_owned())
+        }
         Ok(None) => (Health::Degraded, "no heartbeat yet".to_owned()),
         Ok(Some(beat)) => {
             let age = call.now.duration_since(beat);
