@@ -66,6 +66,8 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
 
 pub(super) fn show(shell: &Shell, now: jiff::Timestamp) -> Result<Exit, Failure> {
     let reader = Reader::open(&shell.settings.state)?;
+    // To the very instant: a minute of grace that is over in this second is over.
+    let now = shell.clock.now().max(now);
     let standing = kill::standing(&shell.settings.state, reader.as_ref(), now)?;
     if shell.out.is_json() {
         shell.out.object(&standing.json())?;
