@@ -44,7 +44,8 @@ impl Ready {
         ready
     }
 
-    fn tell(&self) {
+    /// Says that it is ready.
+    pub fn tell(&self) {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.0.1.notify_all();
     }

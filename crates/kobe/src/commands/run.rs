@@ -79,7 +79,7 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     let web = Web::open(door, deck)?;
     let ears = Ears::open(live.engine.handle(), Some(reading.bell()), voice.clone(), shell)?;
     hello(shell, &loaded, &voice, web.address());
-    make_ready(&live.ready, &live.services, shell, &voice)?;
+    make_ready(&live.ready, &live.services, &loaded, shell, &voice)?;
     manager.say("READY=1");
     let ended = live.engine.run();
     manager.say("STOPPING=1");
@@ -110,7 +110,18 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     })
 }
 
-fn make_ready(ready: &Ready, services: &Arc<Services>, shell: &Shell, voice: &Voice) -> Result<(), Failure> {
+fn make_ready(
+    ready: &Ready,
+    services: &Arc<Services>,
+    loaded: &Loaded,
+    shell: &Shell,
+    voice: &Voice,
+) -> Result<(), Failure> {
+    // A desk that only keeps the time has nothing to compare, and needs no data for it.
+    if !loaded.desk.tasks.iter().any(|task| task.right.trades()) {
+        ready.tell();
+        return Ok(());
+    }
     readying::start(ready, services, Arc::clone(&shell.clock), voice.clone())
         .map_err(|e| Failure::Broke { what: format!("no thread to make ready: {e}") })
 }
@@ -218,7 +229,7 @@ fn once(shell: &Shell, loaded: &Loaded, market: &Arc<Market>) -> Result<Exit, Fa
     let out = if shell.out.is_json() { shell.out.silent() } else { shell.out };
     let voice = Voice::new(out, Arc::clone(market))?;
     let Live { mut engine, outbox, services, ready, .. } = wiring::live(shell, loaded, market, voice.clone())?;
-    make_ready(&ready, &services, shell, &voice)?;
+    make_ready(&ready, &services, loaded, shell, &voice)?;
     let ears = Ears::open(engine.handle(), None, voice.clone(), shell)?;
     let ended = engine.run_once();
     ears.close();
