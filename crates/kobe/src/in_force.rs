@@ -21,9 +21,8 @@ use crate::settings::Shell;
 pub fn running(shell: &Shell) -> Result<Option<Arc<Desk>>, Failure> {
     let state = &shell.settings.state;
     let Some(holder) = holder(state)? else { return Ok(None) };
-    let beat: Option<Value> = fs::read(state.join("autonomous/heartbeat.json"))
-        .ok()
-        .and_then(|text| serde_json::from_slice(&text).ok());
+    let beat: Option<Value> =
+        fs::read(state.join("autonomous/heartbeat.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
     // A heartbeat that another process left says nothing about this one.
     let beat = beat.filter(|beat| beat["pid"] == holder.pid);
     let Some(config) = beat.as_ref().and_then(|beat| beat["config"].as_str()) else { return Ok(None) };

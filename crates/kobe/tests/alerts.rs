@@ -1,13 +1,11 @@
 //! Alerts as an operator meets them: the settings of channels, `kobe alert`, and a desk whose failure reaches a person.
 
 mod common;
-#[path = "../../kobe-handlers/tests/fake/mod.rs"]
-mod fake;
 
 use std::time::Duration;
 
+use common::hook::fake::{Act, Api, error, taken};
 use common::{Answer, Place};
-use fake::{Act, Api, error, taken};
 use serde_json::Value;
 
 const TOKEN: &str = "123456:canary-AAbbCCddEEffGGhhIIjj";
