@@ -94,7 +94,9 @@ mod tests {
 
     #[test]
     fn a_slot_fires_twice_when_another_run_or_the_same_attempt_starts() {
-        let rows: [(&[(u64, u64, u32)], u64, &str); 5] = [
+        /// Run, number of the slot, attempt.
+        type Began = (u64, u64, u32);
+        let rows: [(&[Began], u64, &str); 5] = [
             (&[(1, 1, 1), (2, 2, 1)], 0, "two slots"),
             (&[(1, 1, 1), (1, 1, 2)], 0, "a second attempt"),
             (&[(1, 1, 1), (2, 1, 1)], 1, "two runs of one slot"),
