@@ -363,8 +363,7 @@ impl Services {
 
     /// Closes entries until the same cause is cleared.
     pub fn block(&self, cause: &str, why: String) {
-        let before =
-            self.blocks.lock().unwrap_or_else(PoisonError::into_inner).insert(cause.to_owned(), why.clone());
+        let before = self.blocks.lock().unwrap_or_else(PoisonError::into_inner).insert(cause.to_owned(), why.clone());
         if let (None, Some(hear)) = (before, self.on_block.get()) {
             hear(cause, Some(&why));
         }

@@ -29,8 +29,9 @@ impl Handler for Lateness {
 }
 
 fn desk(trigger: impl Fn(usize) -> String) -> Arc<Desk> {
-    let mut text =
-        String::from("[lanes.monitoring]\nworkers = 32\nqueue = 1000\n[[group]]\nname = \"g\"\nlane = \"monitoring\"\n");
+    let mut text = String::from(
+        "[lanes.monitoring]\nworkers = 32\nqueue = 1000\n[[group]]\nname = \"g\"\nlane = \"monitoring\"\n",
+    );
     for i in 0..TASKS {
         text.push_str(&format!("[[group.task]]\nname = \"t{i}\"\ncommand = [\"x\"]\n{}\n", trigger(i)));
     }

@@ -96,7 +96,8 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
     readying::tell_blocks(&services, Arc::clone(&shell.clock), Arc::clone(&alarm));
     let ready = Ready::default();
     let commands = CommandHandler::new(Limits::STANDARD).keeping_output_in(&output_directory(state));
-    let handler = Arc::new(Hands { commands, functions: DeskHandler::new(Arc::clone(&services)), ready: ready.clone() });
+    let handler =
+        Arc::new(Hands { commands, functions: DeskHandler::new(Arc::clone(&services)), ready: ready.clone() });
     let pruner = store.pruner();
     let (pulse, troubles) = pulse(shell, loaded, market)?;
     let day = Arc::clone(market);

@@ -263,7 +263,10 @@ impl Scheduler {
             let own = self.tasks[run.task.at()].live.len();
             own == 1 && self.queues.has_room(task.lane, task.heavy)
         };
-        self.live.values().filter(|l| l.run.state == State::Pending && !l.held && l.run.retry_at.is_none() && free(&l.run)).count()
+        self.live
+            .values()
+            .filter(|l| l.run.state == State::Pending && !l.held && l.run.retry_at.is_none() && free(&l.run))
+            .count()
     }
 
     /// Returns the market.
