@@ -95,7 +95,7 @@ pub struct Evidence {
     pub account: Ask<Account>,
     /// How many positions the broker holds.
     pub held: Ask<usize>,
-    /// What the calendar knows of today and of the day [`AHEAD_DAYS`] later.
+    /// What the calendar knows of today and of the day so far ahead as it must reach.
     pub calendar: (Coverage, Coverage),
     /// How much of the universe may be traded.
     pub universe: Ask<Tally>,
