@@ -290,11 +290,12 @@ impl Engine {
     }
 
     fn answer_ping(&self, answer: &Sender<Pong>) {
+        let now = self.ports.clock.now();
         let pong = Pong {
-            at: self.ports.clock.now(),
+            at: now,
             startable: self.scheduler.startable(),
             last_start: self.lateness.last_start(),
-            start_lag_p99: self.lateness.p99(),
+            start_lag_p99: self.lateness.p99(now),
             fired_twice: self.lateness.fired_twice(),
             disk_full: self.vitals.disk_full.is_some(),
         };
@@ -345,7 +346,7 @@ impl Engine {
             self.vitals.starts += 1;
             self.vitals.lateness_sum_us += late;
             self.vitals.lateness_max_us = self.vitals.lateness_max_us.max(late);
-            self.lateness.note(late);
+            self.lateness.note(now, late);
         }
         let attempt = Attempt {
             run: start.run,

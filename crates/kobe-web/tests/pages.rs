@@ -49,11 +49,15 @@ struct Fixture {
 }
 
 fn serve(vitals: Vitals, metrics: bool) -> Fixture {
+    serve_watched(vitals, metrics, &[])
+}
+
+fn serve_watched(vitals: Vitals, metrics: bool, found: &'static [&'static str]) -> Fixture {
     let clock = Arc::new(VirtualClock::new(start()));
     let killed = Arc::new(AtomicBool::new(false));
     let pulled = Arc::clone(&killed);
     let signs = Signs {
-        watch: Box::new(Vec::new),
+        watch: Box::new(move || found.iter().map(|kind| (*kind).to_owned()).collect()),
         alerts: Box::new(AlertSign::default),
         files: Box::new(|| None),
         disk: Box::new(|| Some(100 << 30)),
@@ -120,6 +124,10 @@ fn health_tells_all_of_a_healthy_engine() {
             "queues": { "ok": true, "detail": "fullest lane: research with 3 of 128 places taken", "age_s": 5.0 },
             "kill_switch": { "ok": true, "detail": "not pulled", "age_s": 0.0 },
             "calendar": { "ok": true, "detail": "market_morning, ACTIVE_TRADING", "age_s": 0.0 },
+            "watch": { "ok": true, "detail": "the watchdog finds nothing", "age_s": null },
+            "alerts": { "ok": true, "detail": ", 0 not out yet", "age_s": null },
+            "state_files": { "ok": true, "detail": "all were written", "age_s": null },
+            "disk": { "ok": true, "detail": "102400 MiB free", "age_s": null },
         },
     });
     assert_eq!(reply.json(), expected);
@@ -279,6 +287,23 @@ fn what_is_not_served_is_refused_in_json() {
         assert_eq!(reply.status, status, "{name}");
         assert_eq!(reply.json()["error"].is_string(), status >= 400, "{name}");
         assert_eq!(reply.head.contains("\r\nallow: get"), status == 405, "{name}");
+    }
+}
+
+#[test]
+fn what_the_watchdog_finds_is_red_but_late_starts_are_a_warning() {
+    let rows: [(&[&str], u16, &str, &str); 4] = [
+        (&[], 200, "healthy", "the watchdog finds nothing"),
+        (&["start_lag"], 200, "degraded", "start_lag"),
+        (&["planner_stuck"], 503, "unhealthy", "planner_stuck"),
+        (&["planner_stuck", "start_lag"], 503, "unhealthy", "planner_stuck, start_lag"),
+    ];
+    for (found, status, word, detail) in rows {
+        let fixture = serve_watched(vitals(), true, found);
+        let reply = ask(fixture.web.address(), "GET", "/health", "localhost");
+        let body = reply.json();
+        assert_eq!((reply.status, &body["status"]), (status, &word.into()), "{found:?}");
+        assert_eq!(body["checks"]["watch"]["detail"], detail, "{found:?}");
     }
 }
 

@@ -10,10 +10,13 @@ use kobe_plan::{RunId, Slot, Start, TaskIx};
 /// So many starts are remembered.
 const KEPT: usize = 1024;
 
+/// A start is judged for so long. A count alone would hold one late start against a quiet desk for days.
+const JUDGED_FOR: SignedDuration = SignedDuration::from_mins(5);
+
 /// The last starts.
 #[derive(Debug, Default)]
 pub(super) struct Lateness {
-    late_us: VecDeque<u64>,
+    late_us: VecDeque<(Timestamp, u64)>,
     last_start: Option<Timestamp>,
     slots: HashMap<(TaskIx, Slot), (RunId, u32)>,
     order: VecDeque<(TaskIx, Slot)>,
@@ -45,11 +48,11 @@ impl Lateness {
     }
 
     /// Notes how late a start on time was, microseconds.
-    pub(super) fn note(&mut self, late_us: u64) {
+    pub(super) fn note(&mut self, now: Timestamp, late_us: u64) {
         if self.late_us.len() == KEPT {
             self.late_us.pop_front();
         }
-        self.late_us.push_back(late_us);
+        self.late_us.push_back((now, late_us));
     }
 
     /// Forgets whose slots were started: places change with the desk.
@@ -66,9 +69,10 @@ impl Lateness {
         self.fired_twice
     }
 
-    /// Returns the 99th percentile (nearest rank) of the last starts; zero without any.
-    pub(super) fn p99(&self) -> SignedDuration {
-        let mut sorted: Vec<u64> = self.late_us.iter().copied().collect();
+    /// Returns the 99th percentile (nearest rank) of the starts of the last minutes; zero without any.
+    pub(super) fn p99(&self, now: Timestamp) -> SignedDuration {
+        let lately = |at: Timestamp| now.duration_since(at) <= JUDGED_FOR;
+        let mut sorted: Vec<u64> = self.late_us.iter().filter(|(at, _)| lately(*at)).map(|(_, late)| *late).collect();
         sorted.sort_unstable();
         let rank = (sorted.len() * 99).div_ceil(100);
         let us = rank.checked_sub(1).map_or(0, |i| sorted[i]);
@@ -114,11 +118,20 @@ mod tests {
 
     #[test]
     fn the_99th_percentile_is_a_start_that_was() {
-        let mut lateness = Lateness::new();
-        assert_eq!(lateness.p99(), SignedDuration::ZERO);
-        (1..=200).for_each(|us| lateness.note(us));
-        assert_eq!(lateness.p99(), SignedDuration::from_micros(198));
-        (0..2 * KEPT as u64).for_each(|_| lateness.note(5));
-        assert_eq!(lateness.p99(), SignedDuration::from_micros(5), "what lies long ago is forgotten");
+        let (mut lateness, now) = (Lateness::new(), Timestamp::UNIX_EPOCH);
+        assert_eq!(lateness.p99(now), SignedDuration::ZERO);
+        (1..=200).for_each(|us| lateness.note(now, us));
+        assert_eq!(lateness.p99(now), SignedDuration::from_micros(198));
+        (0..2 * KEPT as u64).for_each(|_| lateness.note(now, 5));
+        assert_eq!(lateness.p99(now), SignedDuration::from_micros(5), "what lies many starts back is forgotten");
+    }
+
+    #[test]
+    fn one_late_start_is_not_held_against_a_quiet_desk_for_ever() {
+        let (mut lateness, then) = (Lateness::new(), Timestamp::UNIX_EPOCH);
+        lateness.note(then, 3_000_000);
+        assert_eq!(lateness.p99(then + JUDGED_FOR), SignedDuration::from_secs(3), "it is told");
+        let later = then + JUDGED_FOR + SignedDuration::from_secs(1);
+        assert_eq!(lateness.p99(later), SignedDuration::ZERO, "and is over, though nothing has started since");
     }
 }
