@@ -73,9 +73,9 @@ fn holds_everything_back_and_loses_nothing() {
         running.wait("run_ended", |_| true);
     }
     let mut spans = Vec::new();
-    for round in 0..3 {
+    for round in 0..2 {
         disk::fill(&disk);
-        let since = full_since(&running);
+        let mut since = full_since(&running);
         hook.wait("the disk is full: nothing starts until there is room");
         // Reading goes on, and the switch can be pulled: a name needs no room.
         for args in [&["status", "--json"][..], &["runs", "list", "--json"], &["verify", "--json"]] {
@@ -104,21 +104,17 @@ fn holds_everything_back_and_loses_nothing() {
         for no in ["planner_stuck", "nothing_starts", "heartbeat_stale"] {
             assert!(!check(&health, "watch").contains(no), "a full disk is no {no}: {health}");
         }
-        if round == 2 {
-            // Killed while it holds results in memory, and started on the full disk.
+        if round == 1 {
+            // Killed while it holds results in memory, and started on the full disk. A start folds the log in and may spend the reserve: there is a little room until it is full again.
+            spans.push((since, Timestamp::now()));
             heard.extend(running.kill());
             running = run_on(&place, &on, &hook);
-            full_since(&running);
+            since = full_since(&running);
         }
         spans.push((since, Timestamp::now()));
         disk::make_room(&disk);
         hook.wait("the disk has room again after ");
-        eventually("/health no longer tells of a full disk", Duration::from_secs(20), || {
-            let (status, health) = running.page("/health")?;
-            let late = check(&health, "watch") == "start_lag";
-            // The starts that had to wait are still among the last ones that the watchdog goes by.
-            (check(&health, "disk").ends_with("MiB free") && (status == 200 || late)).then_some(())
-        });
+        eventually("/health is no longer red", Duration::from_secs(20), || running.page("/health").filter(|h| h.0 == 200));
         running.wait("run_ended", |e| e["state"] == "completed");
     }
     heard.extend(running.stop());
