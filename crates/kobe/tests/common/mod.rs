@@ -110,6 +110,13 @@ impl Place {
 
     /// A desk that runs under a command of the test's own making, which is given the arguments of Kobe.
     pub fn run_as(&self, make: impl FnOnce(&[&str]) -> Command) -> Running {
+        let mut running = self.start_as(make);
+        running.has_started();
+        running
+    }
+
+    /// The same, without waiting until it runs.
+    pub fn start_as(&self, make: impl FnOnce(&[&str]) -> Command) -> Running {
         let mut command = make(&["run", "--json", "--listen", "127.0.0.1:0"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
         let stdout = child.stdout.take().expect("piped");
@@ -121,9 +128,7 @@ impl Place {
                 }
             }
         });
-        let mut running = Running { child: Ended::new(child), lines, heard: Vec::new(), started: Value::Null };
-        running.started = running.wait("started", |_| true);
-        running
+        Running { child: Ended::new(child), lines, heard: Vec::new(), started: Value::Null }
     }
 }
 
@@ -206,6 +211,11 @@ impl Drop for Ended {
 }
 
 impl Running {
+    /// Waits until it has said that it runs, and where.
+    pub fn has_started(&mut self) {
+        self.started = self.wait("started", |_| true);
+    }
+
     /// Waits for an event of a kind that fits.
     pub fn wait(&mut self, event: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let (from, until) = (self.heard.len(), Instant::now() + PATIENCE);
