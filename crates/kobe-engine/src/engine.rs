@@ -123,6 +123,8 @@ pub struct Engine {
     wishes_at: Timestamp,
     keeper: Keeper,
     lateness: Lateness,
+    /// A fault that was met where it could not be returned; nothing more is done.
+    fault: Option<EngineError>,
     /// Messages that came while the store could not take anything.
     kept_back: std::collections::VecDeque<Message>,
 }
@@ -163,6 +165,7 @@ impl Engine {
             wishes_at: now,
             keeper: Keeper::new(),
             lateness: Lateness::new(),
+            fault: None,
             kept_back: Default::default(),
         };
         engine.begin_segment(now, Why::Start);
@@ -222,6 +225,9 @@ impl Engine {
         let mut wake = self.turn(now, inputs)?;
         let at_once = loop {
             let (inputs, shutdown) = self.wait(wake)?;
+            if let Some(fault) = self.fault.take() {
+                return Err(fault);
+            }
             let now = self.ports.clock.now();
             if let Some(at_once) = shutdown {
                 self.turn(now, inputs)?;
@@ -305,6 +311,9 @@ impl Engine {
 
     /// One turn: step, store, perform, show.
     fn turn(&mut self, now: Timestamp, inputs: Vec<Input>) -> Result<Option<Timestamp>, EngineError> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
         let day = self.scheduler.market().date_of(now);
         if self.keeper.day() != Some(day) {
             self.begin_segment(now, Why::Day);

@@ -17,8 +17,8 @@ const START_LAG: SignedDuration = SignedDuration::from_secs(1);
 const OUTBOX: SignedDuration = SignedDuration::from_secs(60);
 /// The heartbeat may be so old.
 const HEARTBEAT: SignedDuration = SignedDuration::from_mins(5);
-/// The stop of an open position may go so long without being looked at while its market is open.
-const STOP: SignedDuration = SignedDuration::from_mins(5);
+/// The stop of an open position may go so long without being looked at while its market is open: five minutes, and what a check that comes every five minutes is late.
+const STOP: SignedDuration = SignedDuration::from_secs(5 * 60 + 30);
 
 /// What the planning loop answers to a ping: that it lives, and what only it can know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Reload: another desk under the running engine, all or nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -33,26 +34,42 @@ pub enum Reloaded {
 pub(super) struct Asked {
     new: NewDesk,
     answer: Sender<Reloaded>,
+    /// Whoever comes first: the engine that takes it, or the asker who has stopped waiting.
+    settled: Arc<AtomicBool>,
 }
 
 impl EngineHandle {
     /// Puts another desk in force between two turns, and waits for the answer at most so long.
     pub fn reload(&self, new: NewDesk, at_most: Duration) -> Reloaded {
-        let (answer, heard) = channel();
-        if self.0.send(Message::Reload(Box::new(Asked { new, answer }))).is_err() {
+        let ((answer, heard), settled) = (channel(), Arc::new(AtomicBool::new(false)));
+        let asked = Asked { new, answer, settled: Arc::clone(&settled) };
+        if self.0.send(Message::Reload(Box::new(asked))).is_err() {
             return Reloaded::Silent;
         }
-        heard.recv_timeout(at_most).unwrap_or(Reloaded::Silent)
+        match heard.recv_timeout(at_most) {
+            Ok(told) => told,
+            // Taken back before the engine took it: it will never come into force.
+            Err(_) if !settled.swap(true, Ordering::SeqCst) => Reloaded::Silent,
+            // The engine is at it: there will be an answer, or no engine.
+            Err(_) => heard.recv().unwrap_or(Reloaded::Silent),
+        }
     }
 }
 
 impl Engine {
     pub(super) fn reload(&mut self, asked: Asked) {
-        let Asked { new, answer } = asked;
+        let Asked { new, answer, settled } = asked;
+        if settled.swap(true, Ordering::SeqCst) {
+            return;
+        }
         let told = match self.put_in_force(new) {
             Ok(told) => told,
-            // The fault is met again by the next turn, which ends the engine with it.
-            Err(error) => Reloaded::Refused(error.to_string()),
+            Err(error) => {
+                let told = Reloaded::Refused(error.to_string());
+                // Whatever it was, machine and rows may differ now: the engine ends with it before its next turn.
+                self.fault.get_or_insert(error);
+                told
+            }
         };
         // Whoever asked may have stopped waiting.
         let _ = answer.send(told);

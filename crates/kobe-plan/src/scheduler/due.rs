@@ -326,13 +326,15 @@ impl Scheduler {
                     live.stopped_for = Some(Reason::Overlap);
                     self.turn.stops.push(old);
                 } else {
-                    live.armed = false;
-                    self.finish_skipped(old, Reason::Overlap);
+                    self.withdraw(old, Reason::Overlap);
                 }
             }
         }
         self.tasks[o.task.at()].live.push(id);
-        self.live.insert(id, Live { run, date, held: false, armed: false, deadline: None, stopped_for: None });
+        self.live.insert(
+            id,
+            Live { run, date, held: false, armed: false, deadline: None, in_time: false, stopped_for: None },
+        );
         self.watch_deadlines(id);
         id
     }

@@ -88,13 +88,12 @@ impl Scheduler {
 
     /// Brings a run back to its lane: after a failed attempt, or after a restart.
     pub(super) fn retry(&mut self, id: RunId) {
-        let run = &self.live[&id].run;
+        let live = &self.live[&id];
+        let (run, task) = (&live.run, self.desk.task(live.run.task));
         let (attempt, interrupted) = (run.attempt, run.reason == Some(Reason::Interrupted));
-        // What never began is missed after its grace; what we interrupted ourselves, or what makes good for an absence, has none.
-        let too_late = attempt == 0
-            && !interrupted
-            && !run.catchup
-            && self.now.duration_since(run.due) > self.desk.task(run.task).grace;
+        // What never began is missed after its grace; what we interrupted ourselves, or what makes good for an absence, has none. What may trade always has one.
+        let excused = (interrupted && !task.right.trades()) || run.catchup || live.in_time;
+        let too_late = attempt == 0 && !excused && self.now.duration_since(run.due) > task.grace;
         let verdict = if too_late { Verdict::Skip(Reason::GraceExpired) } else { self.judge_again(id) };
         match verdict {
             // What never began may still have to wait for what must end first.

@@ -115,7 +115,7 @@ impl Scheduler {
     }
 
     /// Ends a run that has not begun, or waits for its next attempt.
-    fn withdraw(&mut self, id: RunId, reason: Reason) {
+    pub(super) fn withdraw(&mut self, id: RunId, reason: Reason) {
         let live = self.live.get_mut(&id).expect("the caller found it");
         if live.armed {
             // Stored as started ahead of its instant; it never began.

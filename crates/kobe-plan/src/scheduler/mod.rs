@@ -154,6 +154,8 @@ struct Live {
     armed: bool,
     /// When its attempt has used its time.
     deadline: Option<Timestamp>,
+    /// Came in time and has only waited since: a reload has it judged again, but not missed.
+    in_time: bool,
     /// Was told to stop: by a newer run of its task, or by an operator. It must not come back.
     stopped_for: Option<Reason>,
 }

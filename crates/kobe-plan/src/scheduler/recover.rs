@@ -120,7 +120,9 @@ impl Scheduler {
             let state = &mut self.tasks[ix.at()];
             state.turns = state.turns.max(n);
         }
-        let never_started = run.state == State::Running && run.started_at.is_some_and(|at| at > now);
+        // Stored ahead of its instant, and the present lies between the two: it has not begun. A present before both says that the clock is wrong, and then nobody knows.
+        let never_started =
+            run.state == State::Running && run.planned_at <= now && run.started_at.is_some_and(|at| at > now);
         let lost = run.state == State::Running && !never_started;
         if never_started {
             run.state = State::Pending;
@@ -129,7 +131,10 @@ impl Scheduler {
         }
         let (retry_at, due) = (run.retry_at, run.due);
         self.tasks[ix.at()].live.push(id);
-        self.live.insert(id, Live { run, date, held: false, armed: false, deadline: None, stopped_for: None });
+        self.live.insert(
+            id,
+            Live { run, date, held: false, armed: false, deadline: None, in_time: false, stopped_for: None },
+        );
         self.watch_deadlines(id);
         match (lost, retry_at) {
             (true, _) => self.settle(id, Outcome::Lost),

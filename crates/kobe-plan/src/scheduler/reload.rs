@@ -124,6 +124,7 @@ impl Scheduler {
         };
         live.run.task = ix;
         live.held = false;
+        live.in_time = true;
         let was_armed = std::mem::take(&mut live.armed);
         if was_armed {
             live.run.state = State::Pending;

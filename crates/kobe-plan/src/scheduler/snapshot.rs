@@ -90,6 +90,8 @@ pub(super) struct LiveSnap {
     pub(super) held: bool,
     pub(super) armed: bool,
     pub(super) deadline: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) in_time: bool,
     pub(super) stopped_for: Option<Reason>,
 }
 
@@ -151,6 +153,7 @@ impl LiveSnap {
             held: live.held,
             armed: live.armed,
             deadline: live.deadline,
+            in_time: live.in_time,
             stopped_for: live.stopped_for,
         }
     }
@@ -187,6 +190,7 @@ impl LiveSnap {
             held: self.held,
             armed: self.armed,
             deadline: self.deadline,
+            in_time: self.in_time,
             stopped_for: self.stopped_for,
         })
     }

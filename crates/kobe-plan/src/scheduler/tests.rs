@@ -537,6 +537,23 @@ fn a_deadline_tells_the_run_to_stop() {
     assert_eq!(b.step("2026-11-23T10:00:30", vec![]).stops, [due.starts[0].run]);
 }
 
+#[test]
+fn a_run_that_may_have_begun_is_lost_when_the_clock_comes_back_behind() {
+    // Stored ahead of its instant, and the present lies before both: the clock is wrong, and nobody knows whether it began.
+    for (now, lost) in [("2026-11-23T09:59:59.700", false), ("2026-11-23T09:58", true), ("2026-11-23T10:00:10", true)] {
+        let text = "[[group.task]]\nname = \"a\"\ncall = \"look\"\nat = \"10:00\"\nretries = 0\nidempotent = false\n";
+        let mut b = Bench::new(text, Settings { total: 4, ..Settings::LIVE }, "2026-11-23T09:00");
+        b.step("2026-11-23T09:59:59.600", vec![]);
+        let run = b.rows.values().next().expect("it is armed").clone();
+        let recovered =
+            Recovered { live: vec![RecoveredRun { task: "a".into(), run }], next_run: 2, ..Recovered::default() };
+        let mut again = Bench::recover(Arc::clone(b.machine.desk()), Settings::LIVE, recovered, t(now));
+        let changes = again.machine.take_changes();
+        let is_lost = changes.iter().any(|c| matches!(c, Change::Run(r) if r.reason == Some(Reason::Lost)));
+        assert_eq!(is_lost, lost, "{now}: {changes:?}");
+    }
+}
+
 mod alerts;
 mod holds;
 mod reload;

@@ -171,3 +171,13 @@ fn holds_outlive_a_reload() {
     b.reload(&(task("new", "12:00", "") + DAILY), "2026-11-23T09:20").expect("nothing runs");
     assert_eq!(b.step("2026-11-23T10:00", vec![]).starts.len(), 0);
 }
+
+#[test]
+fn what_waited_in_time_is_not_missed_because_of_an_edit() {
+    let text = task("block", "10:00", "") + &task("a", "10:00", "grace = \"1m\"\n");
+    let mut b = Bench::new(&text, Settings::SERIAL, "2026-11-23T09:00");
+    let block = b.step("2026-11-23T10:00", vec![]).starts[0].clone();
+    b.reload(&(text.clone() + &task("new", "12:00", "")), "2026-11-23T10:05").expect("nothing is in the way");
+    let turn = b.step("2026-11-23T10:05:30", vec![Bench::ok(&block)]);
+    assert_eq!(turn.starts.len(), 1, "it only waited for its lane: {:?}", b.table());
+}
