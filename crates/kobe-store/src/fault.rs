@@ -38,6 +38,7 @@ impl Refusal {
 
     pub(crate) fn into_books(self, expected: u64) -> BooksError {
         match self {
+            Refusal::Store(StoreError::Full(what)) => BooksError::Full(what),
             Refusal::Store(error) => BooksError::Storage(error.to_string()),
             Refusal::Version { actual } => BooksError::Conflict { expected, actual },
             Refusal::Duplicate(decision) => BooksError::DuplicateDecision(kobe_trade::id::DecisionId::stored(decision)),

@@ -139,7 +139,7 @@ fn refuses_and_takes_it_when_there_is_room() {
             assert!(matches!(again, Err(StoreError::Full(_))), "round {round}: {again:?}");
             let refused = books.append(version, vec![fact(DAY, What::WeekClosed)]);
             if let Err(error) = &refused {
-                assert!(matches!(error, BooksError::Storage(text) if text.contains("make room")), "{error}");
+                assert!(matches!(error, BooksError::Full(text) if text.contains("make room")), "{error}");
                 assert_eq!(books.book().version(), version, "round {round}: the book is not ahead of what is stored");
             } else {
                 // A small one may still find its room.

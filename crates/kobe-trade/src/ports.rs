@@ -57,6 +57,9 @@ pub enum BooksError {
     /// A fact that cannot be recorded in the audit chain.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// No space is left; the same can be tried again once there is.
+    #[error("the disk is full: {0}")]
+    Full(String),
     /// The disk, the database, a damaged row.
     #[error("the books cannot be read or written: {0}")]
     Storage(String),

@@ -25,8 +25,8 @@ use crate::steps::step;
 /// The switch, as the desk knows it.
 const KILL_SWITCH: &str = "KILL_SWITCH";
 
-/// How long ago a restored switch was pulled: no grace is left for exits.
-const AGO: SignedDuration = SignedDuration::from_secs(60);
+/// How long ago a restored switch was pulled: no grace is left for exits, also when the clock is set back a little.
+const AGO: SignedDuration = SignedDuration::from_hours(1);
 
 /// How a restore is made.
 #[derive(Debug, Clone, Copy)]

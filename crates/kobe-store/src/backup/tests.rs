@@ -110,7 +110,7 @@ fn a_backup_holds_what_belongs_to_the_state_and_a_restore_brings_it_back_frozen(
         let record = KillRecord::read(&fs::read(target.join("KILL_SWITCH")).expect("the switch is pulled"));
         assert_eq!(record.reason, "restored from a backup of 2026-11-23T15:00:00Z: reconcile, then kobe resume");
         assert_eq!(record.reason, restored.frozen, "{name}");
-        assert_eq!((record.trigger, record.activated_at), (Some(Trigger::Manual), Some(at("2026-11-23T14:59:00Z"))));
+        assert_eq!((record.trigger, record.activated_at), (Some(Trigger::Manual), Some(at("2026-11-23T14:00:00Z"))));
         for intent in [Intent::Entry, Intent::Exit] {
             let answer = judge(&KillState::Present(record.clone()), &KillLedger::default(), now(), intent);
             assert!(matches!(answer, KillAnswer::Killed { .. }), "{name}: no grace is left: {answer}");
