@@ -131,7 +131,11 @@ impl Store for Attended {
                 Ok(()) => "done".to_owned(),
                 Err(why) => format!("refused: {why}"),
             };
-            self.inner.answer(word.id, note, now)?;
+            match self.inner.answer(word.id, note, now) {
+                // It stays open, and is answered when there is room.
+                Ok(()) | Err(StoreError::Full(_)) => {}
+                Err(e) => return Err(e),
+            }
         }
         Ok(others)
     }
@@ -156,8 +160,12 @@ impl Attended {
 
     /// Looks at the switch once a second, so that a trip is in the books before its file can vanish.
     fn watch(&self, now: Timestamp) -> Result<(), StoreError> {
-        let noted = kobe_desk::kill::note(&*self.books, &self.switch.read(now), now, (self.day)(now));
-        let (_, new) = noted.map_err(|e| StoreError::Io(format!("the kill switch could not be booked: {e}")))?;
+        let (_, new) = match kobe_desk::kill::note(&*self.books, &self.switch.read(now), now, (self.day)(now)) {
+            Ok(noted) => noted,
+            // The file itself is the trip, and every order reads it; it is booked when there is room.
+            Err(BooksError::Full(_)) => return Ok(()),
+            Err(e) => return Err(StoreError::Io(format!("the kill switch could not be booked: {e}"))),
+        };
         if let Some(record) = new {
             let said = format!("the kill switch was pulled by {}: {}", record.activated_by, record.reason);
             self.voice.tell(

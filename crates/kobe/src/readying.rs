@@ -51,6 +51,15 @@ impl Ready {
     }
 }
 
+/// Says that the desk is ready when it goes.
+struct ToldAtTheEnd(Ready);
+
+impl Drop for ToldAtTheEnd {
+    fn drop(&mut self) {
+        self.0.tell();
+    }
+}
+
 /// Makes the desk ready on a thread of its own; entries are closed until then.
 ///
 /// # Errors
@@ -58,8 +67,9 @@ impl Ready {
 pub fn start(ready: &Ready, services: &Arc<Services>, clock: Arc<dyn Clock>, voice: Voice) -> std::io::Result<()> {
     let (done, services) = (ready.clone(), Arc::clone(services));
     let work = move || {
+        // Told also if it panics: what was not compared keeps entries closed, and exits must not wait for ever.
+        let _told = ToldAtTheEnd(done);
         now(&services, &*clock, &voice);
-        done.tell();
     };
     thread::Builder::new().name("readying".into()).spawn(work).map(|_| ())
 }

@@ -17,9 +17,10 @@ use kobe_plan::alert::Severity;
 use kobe_plan::alert::postman::WayState;
 use kobe_plan::scheduler::Settings;
 use kobe_plan::task::Work;
-use kobe_plan::{Alert, AlertKind, Desk, Outcome};
+use kobe_plan::{Alert, AlertKind, Desk, Outcome, TradeRight};
 use kobe_store::{Opening, Pruner, Reader, Shown, SqliteBooks, SqliteStore, StateFiles, TroublesBoard};
 use kobe_trade::kill::{KillRecord, KillState};
+use kobe_trade::order::Intent;
 use kobe_trade::ports::{Books, Host as _, KillSwitch as _};
 use kobe_trade::zone::{self, ZoneRules};
 use kobe_web::{AlertSign, MarketSign, Signs};
@@ -96,8 +97,12 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
     readying::tell_blocks(&services, Arc::clone(&shell.clock), Arc::clone(&alarm));
     let ready = Ready::default();
     let commands = CommandHandler::new(Limits::STANDARD).keeping_output_in(&output_directory(state));
-    let handler =
-        Arc::new(Hands { commands, functions: DeskHandler::new(Arc::clone(&services)), ready: ready.clone() });
+    let handler = Arc::new(Hands {
+        commands,
+        functions: DeskHandler::new(Arc::clone(&services)),
+        ready: ready.clone(),
+        services: Arc::clone(&services),
+    });
     let pruner = store.pruner();
     let (pulse, troubles) = pulse(shell, loaded, market)?;
     let day = Arc::clone(market);
@@ -137,7 +142,7 @@ fn freeze_if_moved(store: &SqliteStore, shell: &Shell, alarm: &Alarm) -> Result<
             reason: reason.clone(),
             trigger: None,
             // No grace for exits: whether there is anything to exit from is not known.
-            activated_at: Some(now - SignedDuration::from_secs(60)),
+            activated_at: Some(now - SignedDuration::from_hours(1)),
             activated_by: "kobe".into(),
             context: Default::default(),
         };
@@ -186,6 +191,9 @@ pub fn handler(
     market: &Arc<Market>,
     store: &SqliteStore,
 ) -> Result<Arc<dyn Handler>, Failure> {
+    let out = shell.out;
+    let alarm: Alarm = Arc::new(move |alert: Alert| out.talk(&alert.title));
+    freeze_if_moved(store, shell, &alarm)?;
     hands(shell, loaded, market, &Arc::new(store.books()?))
 }
 
@@ -203,7 +211,12 @@ fn hands(
     for finding in found.findings() {
         shell.out.talk(&finding);
     }
-    Ok(Arc::new(Hands { commands, functions: DeskHandler::new(services), ready: Ready::at_once() }))
+    Ok(Arc::new(Hands {
+        commands,
+        functions: DeskHandler::new(Arc::clone(&services)),
+        ready: Ready::at_once(),
+        services,
+    }))
 }
 
 /// Puts the desk behind its functions together: books, paper broker, kill switch and this machine.
@@ -267,6 +280,25 @@ struct Hands<F> {
     commands: CommandHandler,
     functions: F,
     ready: Ready,
+    services: Arc<Services>,
+}
+
+impl<F> Hands<F> {
+    /// Returns why a program that may trade is not started now. Functions of the desk send no order past the gate; a program has only this.
+    fn keeps_from_trading(&self, attempt: &Attempt) -> Option<String> {
+        let intent = match attempt.task().right {
+            TradeRight::None => return None,
+            TradeRight::Reduce => Intent::Exit,
+            TradeRight::Open => Intent::Entry,
+        };
+        let switch = self.services.kill().read(attempt.now);
+        let answer = kobe_trade::kill::judge(&switch, self.services.book().kill(), attempt.now, intent);
+        if !answer.passes() {
+            return Some(format!("kill switch: {answer}"));
+        }
+        let blocks = self.services.blocks();
+        (intent == Intent::Entry && !blocks.is_empty()).then(|| blocks.join("; "))
+    }
 }
 
 impl<F: Handler> Handler for Hands<F> {
@@ -275,7 +307,10 @@ impl<F: Handler> Handler for Hands<F> {
             return Outcome::Interrupted;
         }
         match attempt.task().work {
-            Work::Command(_) => self.commands.run(attempt, stop),
+            Work::Command(_) => match self.keeps_from_trading(attempt) {
+                Some(why) => Outcome::Gated(why.into()),
+                None => self.commands.run(attempt, stop),
+            },
             Work::Call(_) => self.functions.run(attempt, stop),
         }
     }

@@ -258,6 +258,10 @@ fn one_cycle_sums_itself_up() {
 #[test]
 fn the_kill_switch_is_pulled_once_and_taken_back_by_a_person() {
     let place = place();
+    let nowhere = place.kobe(&["halt", "--reason", "in the wrong directory"]);
+    assert_eq!(nowhere.code, Some(1), "where there is no state nothing is halted, and that is said");
+    assert!(nowhere.stderr.contains("NOT pulled") && !place.path("state").exists(), "{}", nowhere.stderr);
+    assert_eq!(place.kobe(&["run", "--once"]).code, Some(0));
     let halted = place.kobe(&["halt", "--reason", "fills look strange", "--operator", "anna", "--json"]);
     assert_eq!(halted.code, Some(0), "{}", halted.stderr);
     let told = halted.json();

@@ -145,7 +145,7 @@ fn send_queued(call: &Call<'_>) -> Result<Vec<Value>, Outcome> {
 /// Sees that no position trades at or below its stop without being sold.
 fn check_stops(call: &Call<'_>) -> Outcome {
     let book = call.desk.book();
-    let mut rows = Vec::new();
+    let (mut rows, mut wrong) = (Vec::new(), Vec::new());
     for position in book.positions() {
         let quote = call.desk.broker().quote(&position.symbol, call.now);
         let reached = quote.as_ref().is_ok_and(|q| q.bid <= position.stop);
@@ -154,25 +154,31 @@ fn check_stops(call: &Call<'_>) -> Outcome {
             (Some(_), _) => "stop stands at the broker".to_owned(),
             (None, Err(e)) => {
                 call.desk.block("missing_stop", format!("{} has no stop and no quote: {e}", position.symbol));
-                return Outcome::Error(
-                    format!("{} has no protective stop, and nobody can tell where it trades: {e}", position.symbol)
-                        .into(),
-                );
+                let why =
+                    format!("{} has no protective stop, and nobody can tell where it trades: {e}", position.symbol);
+                wrong.push(why.clone());
+                why
             }
             (None, Ok(_)) if reached && !call.desk.is_replay() => {
                 match call.desk.leave_position(call, &position.id, ExitReason::Stop) {
                     Ok(Verdict::Filled(shares)) => format!("sold {shares}"),
                     Ok(verdict) => {
-                        return Outcome::Error(
-                            format!("{} is at its stop and was not sold: {verdict:?}", position.symbol).into(),
-                        );
+                        wrong.push(format!("{} is at its stop and was not sold: {verdict:?}", position.symbol));
+                        "not sold".to_owned()
                     }
-                    Err(e) => return Outcome::Error(e.to_string().into()),
+                    Err(e) => {
+                        wrong.push(format!("{} is at its stop and was not sold: {e}", position.symbol));
+                        "not sold".to_owned()
+                    }
                 }
             }
             (None, Ok(_)) => "no stop stands; the desk watches it itself".to_owned(),
         };
         rows.push(json!({ "symbol": position.symbol, "stop": position.stop, "bid": quote.ok().map(|q| q.bid), "reached": reached, "verdict": verdict }));
+    }
+    // One that cannot be looked at must not hide the others.
+    if !wrong.is_empty() {
+        return Outcome::Error(wrong.join("; ").into());
     }
     call.desk.stops_checked(call.now);
     rows_or_none(call, "stops", rows, "positions compared with their stops")

@@ -39,10 +39,16 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     args.why.said()?;
     let (state, now) = (&shell.settings.state, shell.now());
     let operator = kill::operator(args.why.operator.as_deref());
-    kobe_store::state_directory(state)?;
+    // A switch in a directory that no desk reads stops nothing, and must not look as if it did.
+    if !state.is_dir() {
+        return Err(Failure::no(
+            format!("the kill switch is NOT pulled: there is no state {}", state.display()),
+            "name the state of the desk with `--state DIR` or KOBE_STATE",
+        ));
+    }
     let switch = KillFile::in_state(state);
     let before = switch.read(now);
-    if before == KillState::Clear {
+    if !matches!(before, KillState::Present(_)) {
         // Said by a person: such a record has no trigger.
         let record = KillRecord {
             reason: args.why.reason.clone(),
@@ -51,7 +57,13 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
             activated_by: operator.clone(),
             context: Default::default(),
         };
-        switch.trip(&record).map_err(|what| Failure::Store(StoreError::Io(what)))?;
+        // Whatever has its name is a trip for the desk, also what cannot be read; what is not there is none.
+        if let Err(what) = switch.trip(&record)
+            && std::fs::symlink_metadata(switch.path()).is_err()
+        {
+            let what = format!("the kill switch is NOT pulled: {what}");
+            return Err(Failure::Store(StoreError::Io(what)));
+        }
     }
     // The audit comes second: an order must not wait for it.
     if let Err(failure) = kill::audit(state, now, "activate", &args.why.reason, &operator, &[]) {

@@ -185,11 +185,19 @@ fn read(path: &Path, date: Date) -> Result<Day, Failure> {
     if head.date != date {
         return Err(bad(1, format!("the file is of {}, not of {date}", head.date)));
     }
+    let noon = date.at(12, 0, 0, 0).in_tz("UTC").map_err(|e| bad(1, e.to_string()))?.timestamp();
     let mut rows = Vec::new();
     for (i, line) in lines {
         let Line(at, begins, body, digest) = serde_json::from_str(&line.map_err(unread)?)
             .map_err(|e| bad(i + 1, format!("this is no row of a journal: {e}")))?;
+        // A day is a day: a stamp far from it is damage, and would be lived up to.
+        if (at.duration_since(noon)).abs() > SignedDuration::from_hours(72) {
+            return Err(bad(i + 1, format!("the row is of {at}, and the file of {date}")));
+        }
         rows.push(JournalRow { at, begins, body, digest });
+    }
+    if rows.is_empty() {
+        return Err(bad(1, "the file has a head and no row".into()));
     }
     let files =
         |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, text)| SourceFile { name, text }).collect();

@@ -128,7 +128,10 @@ fn make_ready(
 
 /// Returns what a person must be told when the engine cannot go on.
 fn last_word(error: &EngineError, now: Timestamp) -> Alert {
-    let title = "the desk stops: rows can no longer be written";
+    let title = match error {
+        EngineError::Store(_) => "the desk stops: rows can no longer be written",
+        EngineError::Thread(_) => "the desk stops: the system gives no more threads",
+    };
     let alert = Alert::new(AlertKind::StorageFailed, Severity::Critical, "storage", now, title);
     Alert { runbook: format!("docs/operate/alerts.md#{}", AlertKind::StorageFailed), ..alert }.with_detail(format!(
         "{error}\nnothing was sent or started after the fault; what was acknowledged is on the disk"

@@ -142,7 +142,11 @@ fn list(wanted: &List, shell: &Shell) -> Result<Exit, Failure> {
         return Ok(Exit::Fine);
     }
     if rows.is_empty() {
-        shell.out.text("no runs yet: `kobe plan` shows what is due, `kobe run` lets it happen\n")?;
+        let asked = wanted.task.is_some() || wanted.only.is_some() || wanted.reason.is_some() || wanted.on.is_some();
+        shell.out.text(match asked {
+            true => "no run fits\n",
+            false => "no runs yet: `kobe plan` shows what is due, `kobe run` lets it happen\n",
+        })?;
         return Ok(Exit::Fine);
     }
     let header = [

@@ -398,7 +398,7 @@ struct Only {
 
 impl Store for Only {
     fn recover(&mut self) -> Result<Recovered, StoreError> {
-        let next_run = self.inner.recover()?.next_run;
+        let Recovered { next_run, holds, .. } = self.inner.recover()?;
         let settled = |t: &Task| RecoveredCursor {
             task: t.name.clone(),
             planned_to: self.now,
@@ -409,6 +409,7 @@ impl Store for Only {
             cursors: self.desk.tasks.iter().map(settled).collect(),
             live: Vec::new(),
             next_run,
+            holds,
             ..Recovered::default()
         })
     }

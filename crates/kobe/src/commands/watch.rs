@@ -3,6 +3,7 @@
 //! Rule: it shares nothing with the desk that it looks at but the files and the address; a desk that was stopped with SIGSTOP, that hangs, or that is gone is told all the
 //! same. What was told is kept in a small file, so that a look a minute from cron is one message and not sixty.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -72,6 +73,9 @@ struct Check {
 struct Memory {
     #[serde(default)]
     told_at: Option<Timestamp>,
+    /// The checks that were told.
+    #[serde(default)]
+    told: BTreeSet<String>,
 }
 
 pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
@@ -168,7 +172,11 @@ fn tell(checks: &[Check], shell: &Shell, outside: &Outside) {
     let alert = |severity, title: &str| {
         Alert::new(AlertKind::DeskSilent, severity, "desk", now, title).with_detail(wrong.join("\n"))
     };
-    let after = match (wrong.is_empty(), before.told_at) {
+    let failed: BTreeSet<String> = checks.iter().filter(|c| !c.ok).map(|c| c.name.to_owned()).collect();
+    let is_news = !failed.is_subset(&before.told);
+    // A stamp from the future is of a clock that was wrong: it must not keep this one silent.
+    let told_at = before.told_at.map(|at| at.min(now));
+    let after = match (wrong.is_empty(), told_at) {
         (true, None) => return,
         (true, Some(_)) => {
             let well = alert(Severity::Info, "the desk is well again, as seen from outside").recovered();
@@ -177,14 +185,14 @@ fn tell(checks: &[Check], shell: &Shell, outside: &Outside) {
             }
             Memory::default()
         }
-        (false, Some(told)) if now.duration_since(told) < AGAIN => return,
+        (false, Some(told)) if !is_news && now.duration_since(told) < AGAIN => return,
         (false, _) => {
             let wrong = alert(Severity::Critical, "the desk is not well, as seen from outside");
             // What no channel has is told again with the next look.
             if !outside.tell(wrong) {
                 return;
             }
-            Memory { told_at: Some(now) }
+            Memory { told_at: Some(now), told: failed }
         }
     };
     if let Err(error) = remember(&path, &after) {
