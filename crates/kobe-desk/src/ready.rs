@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::{Time, time};
-use kobe_trade::fact::What;
 use kobe_trade::kill::KillRecord;
 use kobe_trade::ports::{Artifact, BooksError};
 use serde::Serialize;
@@ -131,18 +130,7 @@ impl Services {
             return Ok(());
         }
         let detail = BTreeMap::from([("findings".to_owned(), ready.findings().join("; "))]);
-        let fact = self.fact(ready.at, What::Noted { about: NAME.into(), detail });
-        loop {
-            let book = self.book();
-            if !book.is_open() {
-                return Ok(());
-            }
-            match self.append(&book, vec![fact.clone()]) {
-                Ok(_) => return Ok(()),
-                Err(BooksError::Conflict { .. }) => {}
-                Err(e) => return Err(e),
-            }
-        }
+        self.note(ready.at, NAME, detail)
     }
 }
 
@@ -198,7 +186,10 @@ mod tests {
         let causes: Vec<&str> = ready.closed_by.iter().filter_map(|b| b.split(':').next()).collect();
         assert_eq!(causes, ["preflight", "reconciliation"]);
         let newest = desk.books.blocks(0, usize::MAX).unwrap().pop().expect("a block").fact().expect("a fact");
-        assert!(matches!(newest.what, What::Noted { about, .. } if about == NAME), "what was found is audited");
+        assert!(
+            matches!(newest.what, kobe_trade::fact::What::Noted { about, .. } if about == NAME),
+            "what was found is audited"
+        );
 
         let desk = first.restart(options(), "2012-05-03T09:50");
         broker.tell(&desk, |told| told.held.clear());

@@ -276,6 +276,26 @@ impl Services {
         self.setup.books.append(decided_on.version(), facts)
     }
 
+    /// Notes in the audit chain what is about no order; before the account opens there is nothing to note it in.
+    ///
+    /// # Errors
+    /// [`BooksError`] when the books cannot be written.
+    pub(crate) fn note(&self, at: Timestamp, about: &str, detail: BTreeMap<String, String>) -> Result<(), BooksError> {
+        let fact = self.fact(at, What::Noted { about: about.to_owned(), detail });
+        loop {
+            let book = self.book();
+            if !book.is_open() {
+                return Ok(());
+            }
+            match self.append(&book, vec![fact.clone()]) {
+                Ok(_) => return Ok(()),
+                // Somebody else booked something meanwhile: look again.
+                Err(BooksError::Conflict { .. }) => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
     /// Returns the session of a date, and the last completed session before it.
     pub fn session_before(&self, date: Date) -> Option<Date> {
         self.market().previous_session(date).ok().map(|s| s.date)

@@ -15,7 +15,6 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use kobe_trade::check::Ask;
-use kobe_trade::fact::What;
 use kobe_trade::ports::{Artifact, BooksError};
 use serde::Serialize;
 use serde_json::json;
@@ -190,19 +189,7 @@ impl Services {
             ("blocked_by".to_owned(), names(report.blockers().collect())),
             ("warnings".to_owned(), names(report.warnings().collect())),
         ]);
-        let fact = self.fact(report.at, What::Noted { about: NAME.into(), detail });
-        loop {
-            let book = self.book();
-            // Before the account opens there is nothing to note it in.
-            if !book.is_open() {
-                return Ok(());
-            }
-            match self.append(&book, vec![fact.clone()]) {
-                Ok(_) => return Ok(()),
-                Err(BooksError::Conflict { .. }) => {}
-                Err(e) => return Err(e),
-            }
-        }
+        self.note(report.at, NAME, detail)
     }
 
     /// Answers gate D3: has a preflight of today passed, under the configuration in force, since this desk was put together?

@@ -286,7 +286,7 @@ fn a_verdict_is_stored_with_its_configuration_and_booked() {
             "remedy": "make room on the disk of the state" })
     );
     let newest = desk.books.blocks(0, usize::MAX).unwrap().pop().expect("a block").fact().expect("a fact");
-    let What::Noted { about, detail } = newest.what else { panic!("the verdict is booked") };
+    let kobe_trade::fact::What::Noted { about, detail } = newest.what else { panic!("the verdict is booked") };
     assert_eq!((about.as_str(), detail["verdict"].as_str(), detail["config"].as_str()), (NAME, "PASS", desk.config()));
     assert!(desk.services.verify_chain(true).is_ok());
 }
