@@ -15,8 +15,8 @@ const NOTHING_STARTS: SignedDuration = SignedDuration::from_secs(30);
 const START_LAG: SignedDuration = SignedDuration::from_secs(1);
 /// An alert may wait so long to get out.
 const OUTBOX: SignedDuration = SignedDuration::from_secs(60);
-/// The heartbeat may be so old.
-const HEARTBEAT: SignedDuration = SignedDuration::from_mins(5);
+/// The heartbeat may be so old; an older one is none, whoever looks.
+pub const HEARTBEAT: SignedDuration = SignedDuration::from_mins(5);
 /// The stop of an open position may go so long without being looked at while its market is open: five minutes, and what a check that comes every five minutes is late.
 const STOP: SignedDuration = SignedDuration::from_secs(5 * 60 + 30);
 

@@ -178,7 +178,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError`]; nothing was stored.
-    pub fn keep_desk(&self, hash: &str, files_json: &str, now: Timestamp) -> Result<(), StoreError> {
+    fn keep_desk(&self, hash: &str, files_json: &str, now: Timestamp) -> Result<(), StoreError> {
         let desk = Work::Desk { hash: hash.to_owned(), files: Packed::new(files_json), at_us: now.as_microsecond() };
         self.core.writer.call(desk).map_err(Refusal::into_store)
     }

@@ -1,16 +1,14 @@
 //! Pages: what each path answers.
 
 use axum::http::StatusCode;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kobe_engine::Vitals;
+use kobe_engine::watch::HEARTBEAT;
 use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
 use crate::metrics;
 use crate::signs::Deck;
-
-/// A heartbeat older than this is none.
-const STALE: SignedDuration = SignedDuration::from_mins(5);
 
 /// A page.
 pub(crate) struct Page {
@@ -46,7 +44,7 @@ struct Check {
 }
 
 fn is_alive(vitals: &Vitals, now: Timestamp) -> bool {
-    now.duration_since(vitals.beat_at) <= STALE
+    now.duration_since(vitals.beat_at) <= HEARTBEAT
 }
 
 fn checks(deck: &Deck, vitals: &Vitals, now: Timestamp) -> Vec<Check> {

@@ -4,8 +4,9 @@
 
 use std::ops::RangeInclusive;
 
-use jiff::{SignedDuration, ToSpan};
+use jiff::ToSpan;
 use kobe_calendar::Coverage;
+use kobe_engine::watch::HEARTBEAT;
 use kobe_trade::check::Ask;
 use kobe_trade::money::Decimal;
 use kobe_trade::policy::Endpoint;
@@ -21,8 +22,6 @@ pub(super) const FROZEN: &str = "efd2606fe5a231057ecae8dd32f62ef5553c861ea01908f
 const LEAST_DISK: u64 = 5 << 30;
 /// Free memory below which a person is told.
 const LEAST_MEMORY: u64 = 256 << 20;
-/// A heartbeat that is older is stale.
-const STALE: SignedDuration = SignedDuration::from_mins(5);
 /// The clocks may differ by this much.
 const MOST_SKEW_MS: u64 = 2_000;
 /// What others read may be this old.
@@ -219,15 +218,15 @@ fn heartbeat(e: &Evidence) -> Answer {
             return if e.replay {
                 Holds("this turn".into())
             } else {
-                Answer::when(age <= STALE, format!("none yet, {} s after the start", age.as_secs().max(0)))
+                Answer::when(age <= HEARTBEAT, format!("none yet, {} s after the start", age.as_secs().max(0)))
             };
         };
         let age = e.at.duration_since(*beat);
         let detail = format!("{} s ago", age.as_secs());
-        if *beat < e.started && e.at.duration_since(e.started) <= STALE {
+        if *beat < e.started && e.at.duration_since(e.started) <= HEARTBEAT {
             return Holds(format!("{detail}, before this start; the loop has not turned yet"));
         }
-        Answer::when(age <= STALE, detail)
+        Answer::when(age <= HEARTBEAT, detail)
     })
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use kobe_calendar::Market;
+use kobe_engine::watch::HEARTBEAT;
 use kobe_plan::view::{self, Selection};
 use kobe_plan::{Desk, Lane, State, Verdict};
 use kobe_store::{HoldRow, Holder, Reader, RunRow, Waiting, holder};
@@ -23,8 +24,6 @@ use crate::standing::Standings;
 use crate::wiring::VERSION;
 use crate::{channels, in_force, kill, when};
 
-/// A heartbeat older than this is none.
-const STALE: SignedDuration = SignedDuration::from_mins(5);
 /// How many of the next tasks are shown.
 const NEXT: usize = 5;
 
@@ -173,7 +172,7 @@ impl Found {
     fn is_stale(&self, now: Timestamp) -> bool {
         let Some(holder) = &self.holder else { return false };
         let last = self.heartbeat.as_ref().map_or(holder.started_at, |h| h.at.max(holder.started_at));
-        now.duration_since(last) > STALE
+        now.duration_since(last) > HEARTBEAT
     }
 
     fn lanes(&self, desk: &Desk) -> Vec<(Lane, usize, usize)> {

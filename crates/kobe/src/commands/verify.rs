@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kobe_store::Reader;
+use kobe_store::{Reader, check_chains};
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -48,11 +48,12 @@ pub struct Verified {
 pub fn verify(reader: &Reader) -> Result<Verified, Failure> {
     let mut verified = Verified::default();
     let mut find = |place: String, what: String| verified.findings.push((place, what));
-    match reader.verify_chain()? {
+    let chains = check_chains(reader)?;
+    match chains.audit {
         Ok(head) => verified.facts = head.count,
         Err(fault) => find("audit chain".into(), fault.to_string()),
     }
-    match reader.verify_operator_log()? {
+    match chains.operators {
         Ok(head) => verified.operator_rows = head.count,
         Err(fault) => find("operator log".into(), fault.to_string()),
     }

@@ -10,6 +10,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use kobe_engine::watch::HEARTBEAT;
 use kobe_plan::alert::Severity;
 use kobe_plan::trigger::parse_duration;
 use kobe_plan::{Alert, AlertKind};
@@ -24,9 +25,6 @@ use crate::failure::Failure;
 use crate::outside::Outside;
 use crate::settings::Shell;
 use crate::{channels, wiring};
-
-/// A heartbeat older than this is none.
-const STALE: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is still wrong is told again after so long.
 const AGAIN: SignedDuration = SignedDuration::from_hours(1);
@@ -136,7 +134,7 @@ fn heartbeat(state: &Path, now: Timestamp) -> Check {
     let (ok, detail) = match wiring::heartbeat(state) {
         Some(at) => {
             let age = now.duration_since(at);
-            (age <= STALE, format!("{} s old", age.as_secs()))
+            (age <= HEARTBEAT, format!("{} s old", age.as_secs()))
         }
         None => (false, "there is none that can be read".into()),
     };

@@ -1,6 +1,6 @@
 //! The health check: kill switch, disk, database, heartbeat, data and settings, and one word for all of them.
 
-use jiff::SignedDuration;
+use kobe_engine::watch::HEARTBEAT;
 use kobe_plan::Outcome;
 use kobe_trade::kill;
 use kobe_trade::order::Intent;
@@ -15,8 +15,6 @@ const NAME: &str = "health";
 const DISK_WARN_BYTES: u64 = 5 << 30;
 /// Below this much nothing can be stored safely any more.
 const DISK_LEAST_BYTES: u64 = 256 << 20;
-/// A heartbeat that is older is stale.
-const HEARTBEAT_STALE: SignedDuration = SignedDuration::from_mins(5);
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,13 +126,13 @@ fn heartbeat(call: &Call<'_>, checks: &mut Checks) {
         // In a replay the turn that makes this call is the heartbeat.
         Ok(None) if call.desk.is_replay() => (Health::Healthy, "this turn".to_owned()),
         // The first beat follows the first turn.
-        Ok(None) if call.now.duration_since(call.desk.started()) < HEARTBEAT_STALE => {
+        Ok(None) if call.now.duration_since(call.desk.started()) < HEARTBEAT => {
             (Health::Healthy, "the desk has just started".to_owned())
         }
         Ok(None) => (Health::Degraded, "no heartbeat yet".to_owned()),
         Ok(Some(beat)) => {
             let age = call.now.duration_since(beat);
-            let health = if age > HEARTBEAT_STALE { Health::Unhealthy } else { Health::Healthy };
+            let health = if age > HEARTBEAT { Health::Unhealthy } else { Health::Healthy };
             (health, format!("{} s ago", age.as_secs().max(0)))
         }
         Err(why) => (Health::Degraded, why),
