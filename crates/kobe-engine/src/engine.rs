@@ -30,7 +30,7 @@ use crate::watch::Pong;
 use keep::Keeper;
 use lateness::Lateness;
 pub use reload::{NewDesk, Reloaded};
-use wishes::WISHES_EVERY;
+use wishes::{WISHES_EVERY, WISHES_EVERY_WHEN_TOLD};
 
 /// The loop turns at least this often, so that its pulse tells that it lives.
 const TURN_AT_LEAST: Duration = Duration::from_secs(60);
@@ -46,6 +46,7 @@ enum Message {
     Ended { run: RunId, attempt: u32, outcome: Outcome },
     Shutdown { at_once: bool },
     Ping(Sender<Pong>),
+    Look,
     Reload(Box<reload::Asked>),
 }
 
@@ -58,6 +59,11 @@ impl EngineHandle {
     pub fn shutdown(&self, at_once: bool) {
         // An engine that is gone needs no stopping.
         let _ = self.0.send(Message::Shutdown { at_once });
+    }
+
+    /// Says that there may be something new to look at: a wish, or the kill switch. Returns false when no engine is there to look.
+    pub fn look(&self) -> bool {
+        self.0.send(Message::Look).is_ok()
     }
 
     /// Asks the planning loop for a sign of life, and waits for it at most so long. Nothing, when there is none.
@@ -121,6 +127,7 @@ pub struct Engine {
     vitals: Vitals,
     board: VitalsBoard,
     wishes_at: Timestamp,
+    wishes_every: SignedDuration,
     keeper: Keeper,
     lateness: Lateness,
     /// A fault that was met where it could not be returned; nothing more is done.
@@ -163,6 +170,7 @@ impl Engine {
             vitals,
             board,
             wishes_at: now,
+            wishes_every: WISHES_EVERY,
             keeper: Keeper::new(),
             lateness: Lateness::new(),
             fault: None,
@@ -181,6 +189,11 @@ impl Engine {
     /// Returns where the vitals can be read.
     pub fn board(&self) -> VitalsBoard {
         self.board.clone()
+    }
+
+    /// Says that somebody tells this engine when there is something to look at ([`EngineHandle::look`]): by itself it looks only every quarter of a minute then.
+    pub fn is_told_to_look(&mut self) {
+        self.wishes_every = WISHES_EVERY_WHEN_TOLD;
     }
 
     /// Runs until told to stop.
@@ -250,7 +263,7 @@ impl Engine {
     fn wait(&mut self, wake: Option<Timestamp>) -> Result<(Vec<Input>, Option<bool>), EngineError> {
         let now = self.ports.clock.now();
         // A clock that was set back must not keep the loop from looking around.
-        self.wishes_at = self.wishes_at.min(now + WISHES_EVERY);
+        self.wishes_at = self.wishes_at.min(now + self.wishes_every);
         let next = wake.map_or(self.wishes_at, |w| w.min(self.wishes_at));
         let at_most = Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO).min(TURN_AT_LEAST);
         let mut inputs = Vec::new();
@@ -281,6 +294,10 @@ impl Engine {
             }
             Message::Ping(answer) => {
                 self.answer_ping(&answer);
+                None
+            }
+            Message::Look => {
+                self.wishes_at = Timestamp::MIN;
                 None
             }
             Message::Reload(asked) => {

@@ -13,6 +13,7 @@ mod failure;
 mod import;
 mod in_force;
 mod kill;
+mod lookout;
 mod lookup;
 mod narrator;
 mod operator;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 use kobe_calendar::Market;
@@ -21,13 +21,17 @@ use serde_json::json;
 
 use crate::desk_files;
 use crate::failure::{Failure, problems_text};
+use crate::lookout;
 use crate::output::Paint;
 use crate::standing::standing;
 use crate::voice::Voice;
 use crate::wiring::short_hash;
 
-/// How often the files are looked at. A change is read when two looks in a row have seen the same.
+/// How often the files are looked at while they change. A change is read when two looks in a row have seen the same.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How often they are looked at while they rest and the system tells of changes: it does not tell of files that only a link leads to.
+const LOOK_RARELY: Duration = Duration::from_secs(30);
 
 /// How long the engine may take to put a desk in force.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -181,9 +185,32 @@ fn told(failure: &Failure) -> String {
     .to_owned()
 }
 
+/// What the thread is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    /// Read the files now, on this occasion.
+    Read(&'static str),
+    /// Something may have changed.
+    Look,
+    /// There will be nothing more to read.
+    End,
+}
+
+/// Asks for a reading, from any thread.
+#[derive(Debug, Clone)]
+pub struct ReadingBell(Sender<Word>);
+
+impl ReadingBell {
+    /// Asks for a reading now, on an occasion.
+    pub fn read(&self, occasion: &'static str) {
+        // Who reads no more needs no telling.
+        let _ = self.0.send(Word::Read(occasion));
+    }
+}
+
 /// The thread that reads the desk anew: told by a signal, or by files that have changed.
 pub struct Reading {
-    ask: Sender<&'static str>,
+    ask: Sender<Word>,
     thread: JoinHandle<()>,
 }
 
@@ -197,69 +224,117 @@ impl Reading {
     /// What the system says when it gives no thread.
     pub fn start(reloader: Reloader) -> std::io::Result<Reading> {
         let (ask, asked) = channel();
-        let first = reloader.parts.root.as_deref().map(look);
+        let files = reloader.parts.root.clone().map(|root| Files::begin(root, &ask));
         let thread =
-            thread::Builder::new().name("desk-files".into()).spawn(move || read_on(&reloader, first, &asked))?;
+            thread::Builder::new().name("desk-files".into()).spawn(move || read_on(&reloader, files, &asked))?;
         Ok(Reading { ask, thread })
     }
 
     /// Returns what asks for a reading, from any thread.
-    pub fn bell(&self) -> Sender<&'static str> {
-        self.ask.clone()
+    pub fn bell(&self) -> ReadingBell {
+        ReadingBell(self.ask.clone())
     }
 
     /// Stops, after what is being read.
     pub fn close(self) {
-        drop(self.ask);
         // It has nothing left to read.
+        let _ = self.ask.send(Word::End);
         let _ = self.thread.join();
     }
 }
 
-fn read_on(reloader: &Reloader, first: Option<Look>, asked: &Receiver<&'static str>) {
-    let Some(mut in_force) = first else {
-        return asked.iter().for_each(|occasion| reloader.read_anew(occasion));
-    };
-    let root = reloader.parts.root.clone().expect("it was looked at");
-    let mut before = in_force.clone();
+/// The desk files as they were seen.
+struct Files {
+    root: PathBuf,
+    in_force: Look,
+    before: Look,
+    /// How long they rest between two looks.
+    rest: Duration,
+}
+
+impl Files {
+    fn begin(root: PathBuf, ask: &Sender<Word>) -> Files {
+        let (below, tell) = (root.clone(), ask.clone());
+        let told = lookout::start("desk-news", move || directories(&below), move || tell.send(Word::Look).is_ok());
+        let in_force = look(&root);
+        let rest = if told.is_ok() { LOOK_RARELY } else { LOOK_EVERY };
+        Files { before: in_force.clone(), in_force, root, rest }
+    }
+
+    /// Takes the files as they are now for those in force.
+    fn settle(&mut self) {
+        self.in_force = look(&self.root);
+        self.before.clone_from(&self.in_force);
+    }
+
+    /// Looks, and returns whether a change has come to rest, and after what time to look again.
+    fn look(&mut self) -> (bool, Duration) {
+        let seen = look(&self.root);
+        // An editor writes in several steps, `git checkout` file by file: what still moves is not read.
+        let rests = seen == self.before;
+        let changed = rests && seen != self.in_force;
+        if changed {
+            self.in_force.clone_from(&seen);
+        }
+        self.before = seen;
+        (changed, if rests { self.rest } else { LOOK_EVERY })
+    }
+}
+
+fn read_on(reloader: &Reloader, mut files: Option<Files>, asked: &Receiver<Word>) {
+    let mut next = files.as_ref().map(|files| Instant::now() + files.rest);
     loop {
-        match asked.recv_timeout(LOOK_EVERY) {
-            Ok(occasion) => {
-                in_force = look(&root);
-                before.clone_from(&in_force);
+        let word = match next {
+            Some(next) => asked.recv_timeout(next.saturating_duration_since(Instant::now())),
+            None => asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match (word, &mut files) {
+            (Ok(Word::End) | Err(RecvTimeoutError::Disconnected), _) => return,
+            (Ok(Word::Read(occasion)), files) => {
+                if let Some(files) = files {
+                    files.settle();
+                }
                 reloader.read_anew(occasion);
             }
-            Err(RecvTimeoutError::Disconnected) => return,
-            Err(RecvTimeoutError::Timeout) => {
-                let seen = look(&root);
-                // An editor writes in several steps, `git checkout` file by file: what still moves is not read.
-                if seen == before && seen != in_force {
-                    in_force.clone_from(&seen);
+            (Ok(Word::Look), _) => next = next.map(|next| next.min(Instant::now() + LOOK_EVERY)),
+            (Err(RecvTimeoutError::Timeout), Some(files)) => {
+                let (changed, pause) = files.look();
+                if changed {
                     reloader.read_anew("the desk files have changed");
                 }
-                before = seen;
+                next = Some(Instant::now() + pause);
             }
+            (Err(RecvTimeoutError::Timeout), None) => {}
         }
     }
 }
 
+/// Returns the directory of the desk files and all below it that are read.
+fn directories(root: &Path) -> Vec<PathBuf> {
+    let mut found = vec![(root.to_owned(), 0)];
+    let mut next = 0;
+    while let Some((directory, depth)) = found.get(next).cloned() {
+        next += 1;
+        let below = entries(&directory).filter(|path| depth < desk_files::DEEPEST && path.is_dir());
+        found.extend(below.map(|path| (path, depth + 1)));
+    }
+    found.into_iter().map(|(directory, _)| directory).collect()
+}
+
+/// Returns what lies in a directory and is not hidden.
+fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let all = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok).map(|e| e.path());
+    all.filter(|path| !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")))
+}
+
 /// Sees what can be seen; what cannot be read will be told when it is read.
 fn look(root: &Path) -> Look {
-    let mut seen = Look::new();
-    let mut directories = vec![(root.to_owned(), 0)];
-    while let Some((directory, depth)) = directories.pop() {
-        let Ok(entries) = fs::read_dir(&directory) else { continue };
-        for path in entries.filter_map(Result::ok).map(|e| e.path()) {
-            if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
-                continue;
-            }
-            let Ok(meta) = fs::metadata(&path) else { continue };
-            if meta.is_dir() && depth < desk_files::DEEPEST {
-                directories.push((path, depth + 1));
-            } else if path.extension().is_some_and(|e| e == "toml") {
-                seen.insert(path, (meta.modified().ok(), meta.len()));
-            }
-        }
-    }
-    seen
+    let files = directories(root).into_iter().flat_map(|directory| entries(&directory).collect::<Vec<_>>());
+    files
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .filter_map(|path| {
+            let meta = fs::metadata(&path).ok().filter(|meta| !meta.is_dir())?;
+            Some((path, (meta.modified().ok(), meta.len())))
+        })
+        .collect()
 }

@@ -9,10 +9,13 @@ use crate::journal::order_of;
 /// How often the table of wishes is looked at.
 pub(super) const WISHES_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
+/// How often, when somebody tells of every change: that the telling may have failed costs so much.
+pub(super) const WISHES_EVERY_WHEN_TOLD: SignedDuration = SignedDuration::from_secs(15);
+
 impl Engine {
     /// Takes every wish that is open; what cannot be meant is refused in its row.
     pub(super) fn take_wishes(&mut self, now: Timestamp) -> Result<Vec<Input>, EngineError> {
-        self.wishes_at = now + WISHES_EVERY;
+        self.wishes_at = now + self.wishes_every;
         let mut inputs = Vec::new();
         let mut refused = Vec::new();
         for wish in self.ports.store.wishes()? {

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
@@ -21,10 +20,11 @@ use crate::dead_man::DeadMan;
 use crate::desk_files::Loaded;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::lookout;
 use crate::output::count;
 use crate::pruning::Pruning;
 use crate::readying::{self, Ready};
-use crate::reload::{Parts, Reading, Reloader};
+use crate::reload::{Parts, Reading, ReadingBell, Reloader};
 use crate::sd::Manager;
 use crate::settings::Shell;
 use crate::voice::Voice;
@@ -69,6 +69,10 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     let manager = Arc::new(Manager::of_environment());
     let guard = Guard::start(&live, shell, &market, &manager, &voice)?;
     let reading = reading(&live, shell, &loaded, &market, &voice)?;
+    let (state, engine) = (shell.settings.state.clone(), live.engine.handle());
+    if lookout::start("state-news", move || vec![state.clone()], move || engine.look()).is_ok() {
+        live.engine.is_told_to_look();
+    }
     let deck = Deck {
         board: live.engine.board(),
         signs: live.signs,
@@ -282,12 +286,7 @@ struct Ears {
 }
 
 impl Ears {
-    fn open(
-        engine: EngineHandle,
-        reading: Option<Sender<&'static str>>,
-        voice: Voice,
-        shell: &Shell,
-    ) -> Result<Ears, Failure> {
+    fn open(engine: EngineHandle, reading: Option<ReadingBell>, voice: Voice, shell: &Shell) -> Result<Ears, Failure> {
         let broke = |e: std::io::Error| Failure::Broke { what: format!("signals cannot be heard: {e}") };
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(broke)?;
         let handle = signals.handle();
@@ -299,7 +298,7 @@ impl Ears {
                 if signal == SIGHUP {
                     // A cycle that ends by itself reads nothing anew.
                     if let Some(reading) = &reading {
-                        let _ = reading.send("SIGHUP");
+                        reading.read("SIGHUP");
                     }
                     continue;
                 }
