@@ -1,21 +1,25 @@
-//! The kill switch, as commands see it: the file, what the books remember, and the audit line.
+//! The kill switch, as commands see it: the file, what the books remember, the audit line, and what pulls it when a state was moved.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kobe_calendar::Market;
 use kobe_desk::kill::KillFile;
-use kobe_store::Reader;
-use kobe_trade::kill::{KillAnswer, KillLedger, KillState, judge};
+use kobe_engine::{Alarm, StoreError};
+use kobe_plan::alert::Severity;
+use kobe_plan::{Alert, AlertKind};
+use kobe_store::{Reader, SqliteStore};
+use kobe_trade::kill::{KillAnswer, KillLedger, KillRecord, KillState, judge};
 use kobe_trade::order::Intent;
 use kobe_trade::ports::KillSwitch;
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
 use crate::output::Paint;
+use crate::settings::Shell;
 use crate::when;
 
 /// Name of the file that keeps every move of the switch.
@@ -122,6 +126,34 @@ impl Standing {
             "entries_from": if self.is_pulled() { None } else { until(&self.entry) },
         })
     }
+}
+
+/// Freezes what may trade when the state was copied, moved or put back by hand: it may be older than what the broker has seen.
+///
+/// # Errors
+/// [`Failure::Store`] when the switch cannot be pulled or the rows cannot be written.
+pub fn freeze_if_moved(store: &SqliteStore, shell: &Shell, alarm: &Alarm) -> Result<(), Failure> {
+    let Some(why) = store.moved() else { return Ok(()) };
+    let now = shell.clock.now();
+    let reason = format!("{why}; reconcile with the broker, then `kobe resume`");
+    let switch = KillFile::in_state(&shell.settings.state);
+    if switch.read(now) == KillState::Clear {
+        let record = KillRecord {
+            reason: reason.clone(),
+            trigger: None,
+            // No grace for exits: whether there is anything to exit from is not known.
+            activated_at: Some(now - SignedDuration::from_hours(1)),
+            activated_by: "kobe".into(),
+            context: Default::default(),
+        };
+        switch.trip(&record).map_err(|what| Failure::Store(StoreError::Io(what)))?;
+    }
+    let title = "the state was copied or moved: what may trade is frozen";
+    let alert = Alert::new(AlertKind::Restored, Severity::Critical, "restored", now, title).with_detail(&reason);
+    alarm(Alert { runbook: format!("docs/operate/alerts.md#{}", AlertKind::Restored), ..alert });
+    shell.out.talk(&format!("{title}: {reason}"));
+    // Only once the switch is pulled does the state belong here.
+    Ok(store.settle()?)
 }
 
 /// Adds a line to the audit of the switch.

@@ -1,4 +1,4 @@
-//! The lookout: hears from the system that something in a directory has changed, so that an idle desk need not look every second.
+//! The lookout: hears from the system that something in a directory has changed or that the clock was set, so that an idle desk need not look every second.
 //!
 //! Hearing only spares looks: what is told here is looked at, and whoever is told looks by itself as well, rarely. A file system that tells nothing (a network, a share) costs
 //! time, never a change.
@@ -11,6 +11,9 @@ use std::thread;
 
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 use rustix::io::Errno;
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
 
 /// Bytes of one reading of news.
 const NEWS: usize = 4096;
@@ -31,7 +34,7 @@ fn changes() -> WatchFlags {
 ///
 /// # Errors
 /// What the system says when it gives no watch for the first directory, or no thread.
-pub fn start(
+pub fn of_directories(
     name: &str,
     of: impl Fn() -> Vec<PathBuf> + Send + 'static,
     tell: impl Fn() -> bool + Send + 'static,
@@ -61,6 +64,34 @@ pub fn start(
     thread::Builder::new().name(name.to_owned()).spawn(listen).map(drop)
 }
 
+/// Tells of every step of the wall clock, a waking from sleep included, until `tell` returns false. The thread ends with the process.
+///
+/// # Errors
+/// What the system says when it gives no timer or no thread.
+pub fn of_clock(tell: impl Fn() -> bool + Send + 'static) -> io::Result<()> {
+    let timer = timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::CLOEXEC)?;
+    // It is never due; what it is for is that the system calls it off when the clock is set (timerfd_create(2)).
+    let never = Itimerspec {
+        it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
+        it_value: Timespec { tv_sec: i64::from(u32::MAX) * 2, tv_nsec: 0 },
+    };
+    let wind = move || {
+        timerfd_settime(&timer, TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET, &never)?;
+        rustix::io::read(&timer, &mut [0; 8])
+    };
+    let listen = move || {
+        loop {
+            match wind() {
+                Err(Errno::INTR) => {}
+                Err(Errno::CANCELED) if tell() => {}
+                // Nobody listens any more, or nothing can be heard.
+                _ => return,
+            }
+        }
+    };
+    thread::Builder::new().name("clock-news".into()).spawn(listen).map(drop)
+}
+
 /// Listens to directories; to one that is listened to already nothing happens.
 fn hear(ears: &OwnedFd, directories: &[PathBuf]) -> io::Result<()> {
     for directory in directories {
@@ -85,7 +116,7 @@ mod tests {
             let below = fs::read_dir(&root).into_iter().flatten().filter_map(Result::ok).map(|e| e.path());
             [root.clone()].into_iter().chain(below.filter(|p| p.is_dir())).collect()
         };
-        start("test", of, move || bell.send(()).is_ok()).expect("the system tells");
+        of_directories("test", of, move || bell.send(()).is_ok()).expect("the system tells");
         told
     }
 
@@ -125,6 +156,6 @@ mod tests {
     fn a_directory_that_is_not_there_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let gone = dir.path().join("gone");
-        assert!(start("test", move || vec![gone.clone()], || true).is_err());
+        assert!(of_directories("test", move || vec![gone.clone()], || true).is_err());
     }
 }

@@ -255,7 +255,8 @@ struct Files {
 impl Files {
     fn begin(root: PathBuf, ask: &Sender<Word>) -> Files {
         let (below, tell) = (root.clone(), ask.clone());
-        let told = lookout::start("desk-news", move || directories(&below), move || tell.send(Word::Look).is_ok());
+        let told =
+            lookout::of_directories("desk-news", move || directories(&below), move || tell.send(Word::Look).is_ok());
         let in_force = look(&root);
         let rest = if told.is_ok() { LOOK_RARELY } else { LOOK_EVERY };
         Files { before: in_force.clone(), in_force, root, rest }

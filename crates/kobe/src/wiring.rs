@@ -5,35 +5,30 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kobe_calendar::Market;
 use kobe_desk::kill::KillFile;
 use kobe_desk::{DeskHandler, Era, PaperBroker, Services, Setup, Source, SystemHost};
 use kobe_engine::outbox::{self, OutboxHandle, OutboxThread};
-use kobe_engine::watch::Unchecked;
-use kobe_engine::{Alarm, Attempt, Engine, Eyes, Handler, Ports, Pulse, Stop, StoreError, Watched};
+use kobe_engine::{Alarm, Engine, Handler, Ports, Pulse, StoreError, Watched};
 use kobe_handlers::{CommandHandler, Limits};
-use kobe_plan::alert::Severity;
-use kobe_plan::alert::postman::WayState;
 use kobe_plan::scheduler::Settings;
-use kobe_plan::task::Work;
-use kobe_plan::{Alert, AlertKind, Desk, Outcome, TradeRight};
+use kobe_plan::{Alert, Desk};
 use kobe_store::{Opening, Pruner, Reader, Shown, SqliteBooks, SqliteStore, StateFiles, TroublesBoard};
-use kobe_trade::kill::{KillRecord, KillState};
-use kobe_trade::order::Intent;
-use kobe_trade::ports::{Books, Host as _, KillSwitch as _};
-use kobe_trade::zone::{self, ZoneRules};
-use kobe_web::{AlertSign, MarketSign, Signs};
+use kobe_trade::ports::{Books, Host as _};
+use kobe_web::Signs;
 use serde_json::json;
 
 use crate::channels;
 use crate::desk_files::Loaded;
 use crate::failure::Failure;
+use crate::hands::Hands;
 use crate::kill;
 use crate::narrator::Narrator;
 use crate::operator::Attended;
 use crate::readying::{self, Ready};
 use crate::settings::Shell;
+use crate::signs;
 use crate::standing::standing;
 use crate::voice::Voice;
 
@@ -92,7 +87,7 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
     let alarm = outbox.alarm();
     // One fold of the facts for all who write them.
     let books = Arc::new(store.books()?);
-    freeze_if_moved(&store, shell, &alarm)?;
+    kill::freeze_if_moved(&store, shell, &alarm)?;
     let services = services(shell, loaded, market, &books)?;
     readying::tell_blocks(&services, Arc::clone(&shell.clock), Arc::clone(&alarm));
     let ready = Ready::default();
@@ -127,33 +122,8 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
     let engine =
         Engine::new(Arc::clone(&desk), Arc::clone(market), Settings::LIVE, &mut |ix| standing(&desk, ix), ports)?;
     let watched = Arc::default();
-    let signs = signs(state.clone(), Arc::clone(market), &outbox, &watched, troubles);
+    let signs = signs::signs(state.clone(), Arc::clone(market), &outbox, &watched, troubles);
     Ok(Live { engine, signs, outbox, services, ready, pruner, watched, ping: settings.ping })
-}
-
-/// Freezes what may trade when the state was copied, moved or put back by hand: it may be older than what the broker has seen.
-fn freeze_if_moved(store: &SqliteStore, shell: &Shell, alarm: &Alarm) -> Result<(), Failure> {
-    let Some(why) = store.moved() else { return Ok(()) };
-    let now = shell.clock.now();
-    let reason = format!("{why}; reconcile with the broker, then `kobe resume`");
-    let switch = KillFile::in_state(&shell.settings.state);
-    if switch.read(now) == KillState::Clear {
-        let record = KillRecord {
-            reason: reason.clone(),
-            trigger: None,
-            // No grace for exits: whether there is anything to exit from is not known.
-            activated_at: Some(now - SignedDuration::from_hours(1)),
-            activated_by: "kobe".into(),
-            context: Default::default(),
-        };
-        switch.trip(&record).map_err(|what| Failure::Store(StoreError::Io(what)))?;
-    }
-    let title = "the state was copied or moved: what may trade is frozen";
-    let alert = Alert::new(AlertKind::Restored, Severity::Critical, "restored", now, title).with_detail(&reason);
-    alarm(Alert { runbook: format!("docs/operate/alerts.md#{}", AlertKind::Restored), ..alert });
-    shell.out.talk(&format!("{title}: {reason}"));
-    // Only once the switch is pulled does the state belong here.
-    Ok(store.settle()?)
 }
 
 /// Says what keeps this machine's clock.
@@ -193,7 +163,7 @@ pub fn handler(
 ) -> Result<Arc<dyn Handler>, Failure> {
     let out = shell.out;
     let alarm: Alarm = Arc::new(move |alert: Alert| out.talk(&alert.title));
-    freeze_if_moved(store, shell, &alarm)?;
+    kill::freeze_if_moved(store, shell, &alarm)?;
     hands(shell, loaded, market, &Arc::new(store.books()?))
 }
 
@@ -236,7 +206,7 @@ pub fn services(
     let (locked, beats, rows) = (state.clone(), state.clone(), state.clone());
     let host = SystemHost::new(
         state.clone(),
-        move || heartbeat(&beats),
+        move || signs::heartbeat(&beats),
         move || {
             Reader::open(&rows)
                 .and_then(|r| r.map_or(Ok(()), |r| r.quick_check()))
@@ -266,54 +236,6 @@ pub fn services(
         .open_account(PAPER_CASH.into(), shell.clock.now())
         .map_err(|e| Failure::Store(StoreError::Io(format!("the account cannot be opened: {e}"))))?;
     Ok(Arc::new(services))
-}
-
-/// Returns when the heart last beat, from the file that shows it.
-pub fn heartbeat(state: &Path) -> Option<Timestamp> {
-    let text = std::fs::read(state.join("autonomous/heartbeat.json")).ok()?;
-    let beat: serde_json::Value = serde_json::from_slice(&text).ok()?;
-    beat.get("timestamp")?.as_str()?.parse().ok()
-}
-
-/// Gives each kind of work to its handler.
-struct Hands<F> {
-    commands: CommandHandler,
-    functions: F,
-    ready: Ready,
-    services: Arc<Services>,
-}
-
-impl<F> Hands<F> {
-    /// Returns why a program that may trade is not started now. Functions of the desk send no order past the gate; a program has only this.
-    fn keeps_from_trading(&self, attempt: &Attempt) -> Option<String> {
-        let intent = match attempt.task().right {
-            TradeRight::None => return None,
-            TradeRight::Reduce => Intent::Exit,
-            TradeRight::Open => Intent::Entry,
-        };
-        let switch = self.services.kill().read(attempt.now);
-        let answer = kobe_trade::kill::judge(&switch, self.services.book().kill(), attempt.now, intent);
-        if !answer.passes() {
-            return Some(format!("kill switch: {answer}"));
-        }
-        let blocks = self.services.blocks();
-        (intent == Intent::Entry && !blocks.is_empty()).then(|| blocks.join("; "))
-    }
-}
-
-impl<F: Handler> Handler for Hands<F> {
-    fn run(&self, attempt: &Attempt, stop: &Stop) -> Outcome {
-        if attempt.task().right.trades() && !self.ready.wait(stop) {
-            return Outcome::Interrupted;
-        }
-        match attempt.task().work {
-            Work::Command(_) => match self.keeps_from_trading(attempt) {
-                Some(why) => Outcome::Gated(why.into()),
-                None => self.commands.run(attempt, stop),
-            },
-            Work::Call(_) => self.functions.run(attempt, stop),
-        }
-    }
 }
 
 /// Returns where signs of life go, and where it can be read what went wrong with their files.
@@ -351,85 +273,6 @@ impl<P: Pulse> Pulse for Parked<P> {
 
     fn reloaded(&mut self, desk: &Arc<Desk>) {
         self.inner.reloaded(desk);
-    }
-}
-
-fn signs(
-    state: PathBuf,
-    market: Arc<Market>,
-    outbox: &OutboxHandle,
-    watched: &Arc<OnceLock<Watched>>,
-    troubles: TroublesBoard,
-) -> Signs {
-    let (outbox, watched, disk) = (outbox.clone(), Arc::clone(watched), state.clone());
-    Signs {
-        watch: Box::new(move || {
-            watched.get().map_or_else(Vec::new, |w| w.read().into_iter().map(|kind| kind.to_string()).collect())
-        }),
-        alerts: Box::new(move || alert_sign(&outbox.standing())),
-        files: Box::new(move || {
-            let troubles = troubles.read();
-            troubles.last.map(|last| format!("{} so far, the latest: {last}", troubles.count))
-        }),
-        disk: Box::new(move || {
-            let found = rustix::fs::statvfs(&disk).ok()?;
-            Some(found.f_bavail * found.f_frsize)
-        }),
-        kill: Box::new(move |now| kill::pulled(&state, now)),
-        market: Box::new(move |now| {
-            let segment = market.segment_at(now).ok()?;
-            let zone = zone::at(&market, now, ZoneRules::STANDARD).ok()?.zone;
-            Some(MarketSign {
-                phase: segment.phase.to_string(),
-                mode: segment.mode.seed_name().to_owned(),
-                zone: zone.to_string(),
-            })
-        }),
-        orders: Box::new(|| None),
-        performance: Box::new(|| None),
-    }
-}
-
-fn alert_sign(standing: &outbox::Standing) -> AlertSign {
-    let names: Vec<&str> = standing.ways.iter().map(|way| way.name.as_str()).collect();
-    let channels = match names.is_empty() {
-        true => "to the log only: no channel is set".to_owned(),
-        false => format!("through {}", names.join(", ")),
-    };
-    let mut wrong: Vec<String> = standing.rows_fail.iter().map(|why| format!("rows: {why}")).collect();
-    for way in &standing.ways {
-        match &way.state {
-            WayState::Ok => {}
-            WayState::Waiting { why, .. } => wrong.push(format!("{} waits: {why}", way.name)),
-            WayState::Broken { why, .. } => wrong.push(format!("{} refuses: {why}", way.name)),
-            WayState::Hanging { since } => wrong.push(format!("{} has not answered since {since}", way.name)),
-        }
-    }
-    if !standing.alive {
-        wrong.push("the thread that tells alerts is gone".into());
-    }
-    AlertSign { wrong: (!wrong.is_empty()).then(|| wrong.join("; ")), channels, unsent: standing.unsent }
-}
-
-/// Returns where the watchdog looks beside the loop.
-pub fn eyes(live: &Live, shell: &Shell, market: &Arc<Market>, alive: Box<dyn Fn() + Send>) -> Eyes {
-    let (outbox, state) = (live.outbox.clone(), shell.settings.state.clone());
-    let (services, market) = (Arc::clone(&live.services), Arc::clone(market));
-    Eyes {
-        // Without a channel the log has everything at once.
-        oldest_unsent: Box::new(move || {
-            let standing = outbox.standing();
-            standing.oldest.filter(|_| standing.has_channel())
-        }),
-        heartbeat: Box::new(move || heartbeat(&state)),
-        unchecked: Box::new(move |now| {
-            let session = market.exchange().session_at(now).ok()??;
-            let positions = services.open_positions();
-            let begun = services.started().max(session.open);
-            let since = services.last_stop_check().map_or(begun, |last| last.max(begun));
-            (positions > 0).then_some(Unchecked { positions, since })
-        }),
-        alive,
     }
 }
 

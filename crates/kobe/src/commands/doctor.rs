@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{bytes, count};
 use crate::settings::Shell;
+use crate::signs;
 use crate::{channels, wiring};
 
 /// Below this much free disk a person should know.
@@ -172,7 +173,7 @@ fn lock(state: &Path) -> Check {
 fn heartbeat(shell: &Shell) -> Check {
     let state = &shell.settings.state;
     let runs = matches!(holder(state), Ok(Some(_)));
-    let found = match (runs, wiring::heartbeat(state)) {
+    let found = match (runs, signs::heartbeat(state)) {
         (false, _) => Ok("no desk runs".into()),
         (true, None) => Err((Grade::Warning, "there is none that can be read".into())),
         (true, Some(at)) => {

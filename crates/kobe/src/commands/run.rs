@@ -27,6 +27,7 @@ use crate::readying::{self, Ready};
 use crate::reload::{Parts, Reading, ReadingBell, Reloader};
 use crate::sd::Manager;
 use crate::settings::Shell;
+use crate::signs;
 use crate::voice::Voice;
 use crate::wiring::{self, Live, VERSION};
 
@@ -69,10 +70,7 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     let manager = Arc::new(Manager::of_environment());
     let guard = Guard::start(&live, shell, &market, &manager, &voice)?;
     let reading = reading(&live, shell, &loaded, &market, &voice)?;
-    let (state, engine) = (shell.settings.state.clone(), live.engine.handle());
-    if lookout::start("state-news", move || vec![state.clone()], move || engine.look()).is_ok() {
-        live.engine.is_told_to_look();
-    }
+    look_out(&mut live, shell);
     let deck = Deck {
         board: live.engine.board(),
         signs: live.signs,
@@ -112,6 +110,17 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         Stopped::Clean | Stopped::Interrupted => Exit::Fine,
         Stopped::AtOnce => Exit::ToldTwice,
     })
+}
+
+/// Lets the engine be told when there is something to look at: a wish, the kill switch, a clock that was set.
+fn look_out(live: &mut Live, shell: &Shell) {
+    let (state, engine, waker) = (shell.settings.state.clone(), live.engine.handle(), live.engine.handle());
+    let told = lookout::of_directories("state-news", move || vec![state.clone()], move || engine.look())
+        .and_then(|()| lookout::of_clock(move || waker.look()));
+    // Without both it goes on looking every second.
+    if told.is_ok() {
+        live.engine.is_told_to_look();
+    }
 }
 
 fn make_ready(
@@ -166,7 +175,7 @@ impl Guard {
                 bell();
             }
         };
-        let eyes = wiring::eyes(live, shell, market, Box::new(alive));
+        let eyes = signs::eyes(live, shell, market, Box::new(alive));
         let watchdog = Watchdog::start(live.engine.handle(), Arc::clone(&shell.clock), live.outbox.alarm(), eyes)
             .map_err(broke)?;
         // Set once, here.

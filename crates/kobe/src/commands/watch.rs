@@ -24,7 +24,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::outside::Outside;
 use crate::settings::Shell;
-use crate::{channels, wiring};
+use crate::{channels, signs};
 
 /// What is still wrong is told again after so long.
 const AGAIN: SignedDuration = SignedDuration::from_hours(1);
@@ -131,7 +131,7 @@ fn process(state: &Path) -> Check {
 }
 
 fn heartbeat(state: &Path, now: Timestamp) -> Check {
-    let (ok, detail) = match wiring::heartbeat(state) {
+    let (ok, detail) = match signs::heartbeat(state) {
         Some(at) => {
             let age = now.duration_since(at);
             (age <= HEARTBEAT, format!("{} s old", age.as_secs()))
