@@ -150,6 +150,7 @@ pub(crate) fn read_only(state: &Path) -> Result<Option<(Connection, PathBuf)>, S
     let try_open = |path: &Path, flags: OpenFlags| -> rusqlite::Result<Connection> {
         let conn = Connection::open_with_flags(path, flags)?;
         common(&conn)?;
+        conn.execute_batch(READER_CACHE)?;
         conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get::<_, i64>(0))?;
         Ok(conn)
     };
@@ -174,6 +175,9 @@ pub(crate) fn read_only(state: &Path) -> Result<Option<(Connection, PathBuf)>, S
     schema::check(&conn, &path)?;
     Ok(Some((conn, path)))
 }
+
+/// A reader that lives as long as the desk asks the same few pages again and again; what it keeps of a day must not grow with the day.
+const READER_CACHE: &str = "PRAGMA cache_size = -512";
 
 fn common(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(Duration::from_millis(BUSY_MS))?;
