@@ -15,7 +15,7 @@ pub enum Exit {
     Broke,
     /// Storage failed.
     Storage,
-    /// Another instance holds the state.
+    /// Somebody else has what it needs, for now: another instance the state, another program the port.
     Held,
     /// Told to stop twice.
     ToldTwice,

@@ -107,6 +107,9 @@ impl From<BackupError> for Failure {
                 Failure::no(what, "nothing was ever started there; `--state DIR` looks elsewhere")
             }
             BackupError::Exists(_) => Failure::usage(what, "name a directory that is not there yet"),
+            BackupError::Inside { .. } => {
+                Failure::usage(what, "name a directory elsewhere, best on another disk: a state that is lost takes it along")
+            }
             BackupError::Underway(_) => Failure::Held { what },
             BackupError::NotProved(_) => Failure::no(what, "no backup was kept; try another disk"),
         }
@@ -164,6 +167,8 @@ impl Failure {
     /// Returns how the command ends.
     pub fn exit(&self) -> Exit {
         match self {
+            // Whoever has the port may be gone at the next try, like whoever has the lock.
+            Failure::Web(WebError::InUse { .. }) => Exit::Held,
             Failure::Usage { .. } | Failure::Calendar(_) | Failure::Web(_) | Failure::Read { .. } => Exit::Usage,
             Failure::No { .. } | Failure::Desk(_) | Failure::Channels(_) => Exit::No,
             Failure::Store(_) | Failure::File { .. } => Exit::Storage,

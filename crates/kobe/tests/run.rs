@@ -193,7 +193,7 @@ fn a_port_in_use_is_told_with_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let answer = place.kobe(&["run", "--listen", &address]);
-    assert_eq!(answer.code, Some(2));
+    assert_eq!(answer.code, Some(75), "like a state that is held: whoever has it may be gone at the next try");
     let expected = format!(
         "error: {address} is in use by another program\n\nhint: is another Kobe running? choose another port with `--listen 127.0.0.1:PORT`\n"
     );

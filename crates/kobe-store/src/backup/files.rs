@@ -175,6 +175,16 @@ impl Workplace {
         Ok(Some(place))
     }
 
+    /// Takes what a dead process has left, as it is; nothing when a living one has it.
+    pub(super) fn seize(path: &Path) -> Result<Option<Workplace>, StoreError> {
+        let lock = File::open(path).map_err(|e| io_error(path, &e))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(Workplace { _lock: lock, path: path.to_owned() })),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(io_error(path, &error)),
+        }
+    }
+
     /// Removes what is in it, the marker last.
     fn clear(&self) -> Result<(), StoreError> {
         let on = |e: std::io::Error| io_error(&self.path, &e);

@@ -24,7 +24,10 @@ use crate::fault::{io_error, store_error};
 use crate::reader::Reader;
 use crate::steps::step;
 use crate::{ledger, lock, open, operator, place, schema};
-use files::{Workplace, beside, parent};
+use files::{MARKER, Workplace, beside, parent};
+
+/// Stands behind the name of a backup that is being made.
+const PARTIAL: &str = ".partial";
 
 /// What a backup or a restore is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +70,14 @@ pub enum BackupError {
     /// Something has the name already.
     #[error("{} is there already; a backup is never written over", .0.display())]
     Exists(PathBuf),
+    /// It would lie in what it is a copy of.
+    #[error("{} lies inside the state {}; a backup there is lost with it", dir.display(), state.display())]
+    Inside {
+        /// The directory asked for.
+        dir: PathBuf,
+        /// The state.
+        state: PathBuf,
+    },
     /// Another process is making it.
     #[error("another process is making {}", .0.display())]
     Underway(PathBuf),
@@ -88,7 +99,7 @@ fn is_left_out(name: &str, options: &BackingUp<'_>) -> bool {
 /// Makes a backup of a state directory, which may be in use.
 ///
 /// The directory is made under another name (`DIR.partial`), proved and flushed; then it gets its name. A process that is killed at any moment leaves no `dir`, or a whole one;
-/// what it leaves beside it goes with the next try.
+/// what it leaves beside it goes with the next backup into the same directory, whatever the name of that one.
 ///
 /// # Errors
 /// [`BackupError`]; there is no `dir` then, or the one that was there.
@@ -102,8 +113,13 @@ pub fn backup(
     if fs::symlink_metadata(dir).is_ok() {
         return Err(BackupError::Exists(dir.to_owned()));
     }
+    if lies_inside(dir, state) {
+        return Err(BackupError::Inside { dir: dir.to_owned(), state: state.to_owned() });
+    }
     files::make_dir(parent(dir))?;
-    let place = Workplace::take(&beside(dir, ".partial"))?.ok_or_else(|| BackupError::Underway(dir.to_owned()))?;
+    let place = Workplace::take(&beside(dir, PARTIAL))?.ok_or_else(|| BackupError::Underway(dir.to_owned()))?;
+    files::write(&place.path.join(MARKER), "not complete\n")?;
+    tidy(parent(dir), &place.path);
     step("begun");
     let manifest = match fill(state, conn, &path, &place.path, options, progress) {
         Ok(manifest) => manifest,
@@ -121,6 +137,42 @@ pub fn backup(
     }
     step("named");
     Ok(manifest)
+}
+
+/// Tells whether a path that need not be there would lie in a directory that is.
+fn lies_inside(path: &Path, directory: &Path) -> bool {
+    let Ok(directory) = fs::canonicalize(directory) else { return false };
+    // Links on the way count as where they lead; what is not there yet is no link.
+    let mut above = Some(path);
+    while let Some(there) = above {
+        let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+        if let Ok(real) = fs::canonicalize(there) {
+            return real.starts_with(&directory);
+        }
+        above = there.parent();
+    }
+    false
+}
+
+/// Removes what backups that were killed have left in a directory; what a living process is making is locked and stays. Nothing here keeps a backup from being made.
+fn tidy(directory: &Path, ours: &Path) {
+    let Ok(listed) = fs::read_dir(directory) else { return };
+    for path in listed.filter_map(Result::ok).map(|entry| entry.path()) {
+        let is_partial = path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(PARTIAL.as_bytes()));
+        // By its marker, or complete but for its name: no other directory is ours to remove.
+        let is_backup = || {
+            path.join(MARKER).is_file() || (path.join(manifest::SUMS).is_file() && path.join(manifest::NAME).is_file())
+        };
+        let is_dir = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir());
+        if is_partial
+            && is_dir
+            && path.file_name() != ours.file_name()
+            && is_backup()
+            && let Ok(Some(left)) = Workplace::seize(&path)
+        {
+            left.abandon();
+        }
+    }
 }
 
 /// Makes the directory of a backup: copies, proves, and writes down what is in it.
@@ -173,6 +225,8 @@ fn fill(
     step("proved");
 
     manifest.write(place)?;
+    let marker = place.join(MARKER);
+    fs::remove_file(&marker).map_err(|e| io_error(&marker, &e))?;
     files::sync_dir(place)?;
     step("flushed");
     Ok(manifest)

@@ -210,6 +210,56 @@ fn a_backup_that_is_killed_is_not_there_or_whole() {
 }
 
 #[test]
+fn what_a_killed_backup_left_goes_with_the_next_whatever_its_name() {
+    let place = tempfile::tempdir().expect("a directory");
+    let state = place.path().join("state");
+    lived_in(&state, 2);
+    let mut killed = 0;
+    for step in 1.. {
+        let (monday, tuesday) = (place.path().join(format!("mon{step}")), place.path().join(format!("tue{step}")));
+        let name = format!("killed at step {step}");
+        if !killed_at(step, "backup::tests::backs_up", &[(STATE, &state), (DIR, &monday)]) {
+            break;
+        }
+        killed += 1;
+        let left = beside(&monday, PARTIAL);
+        assert_eq!(left.exists(), !monday.exists(), "{name}: it was being made, or is whole");
+        back_up(&state, &tuesday);
+        assert!(!left.exists(), "{name}: gone with the next");
+        assert_eq!(monday.exists(), monday.join("SHA256SUMS").exists(), "{name}: what is whole stays");
+    }
+    assert_eq!(killed, 6, "at each of its steps");
+    // What somebody else named so, and what a living process is making, stay.
+    let (theirs, living) = (place.path().join("photos.partial"), place.path().join("now.partial"));
+    fs::create_dir(&theirs).expect("a directory");
+    fs::write(theirs.join("letters.txt"), "dear").expect("a file");
+    let held = Workplace::take(&living).unwrap_or_else(|e| panic!("{e}")).expect("it is free");
+    fs::write(living.join(MARKER), "not complete").expect("a file");
+    back_up(&state, &place.path().join("wednesday"));
+    assert!(theirs.join("letters.txt").exists() && living.join(MARKER).exists());
+    drop(held);
+    back_up(&state, &place.path().join("thursday"));
+    assert!(theirs.join("letters.txt").exists() && !living.exists(), "whoever made it is dead by now");
+}
+
+#[test]
+fn a_backup_inside_the_state_is_refused() {
+    let place = tempfile::tempdir().expect("a directory");
+    let state = place.path().join("state");
+    lived_in(&state, 1);
+    symlink(&state, place.path().join("link")).expect("a link");
+    for dir in ["state/b", "state/backups/b", "state/new/deep/b", "link/b", "state/../state/b"] {
+        let dir = place.path().join(dir);
+        let refused = backup(&state, &dir, &how(), &mut |_| {}).expect_err("it would lie in the state");
+        assert!(matches!(&refused, BackupError::Inside { .. }), "{}: {refused}", dir.display());
+        assert!(!state.join("new").exists(), "{}: nothing was made", dir.display());
+    }
+    back_up(&state, &place.path().join("state-2"));
+    back_up(&state, &state.join("../b"));
+    back_up(&place.path().join("link"), &place.path().join("c"));
+}
+
+#[test]
 #[ignore = "started by a_restore_that_is_killed_leaves_the_old_or_the_new"]
 fn restores() {
     if let (Some(state), Some(dir)) = (given(STATE), given(DIR)) {

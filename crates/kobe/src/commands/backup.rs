@@ -48,7 +48,7 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
 
 /// Tells a person that a backup was not made: it runs at night, and nobody reads its exit code. A name that is taken is a mistake of whoever typed it.
 fn tell(shell: &Shell, dir: &Path, why: &BackupError) {
-    if matches!(why, BackupError::Exists(_) | BackupError::NoDatabase(_)) {
+    if matches!(why, BackupError::Exists(_) | BackupError::Inside { .. } | BackupError::NoDatabase(_)) {
         return;
     }
     let title = format!("the backup {} was not made", dir.display());
@@ -71,10 +71,22 @@ pub(super) fn contents(manifest: &Manifest) -> String {
     )
 }
 
+/// Says what a part of the work is; the store names it by what it works on.
+fn words(part: &str) -> &str {
+    match part {
+        "database" => "copying runs and books",
+        "files" => "copying the other files",
+        "proof" => "reading it all, to see that it is whole",
+        "check" => "looking whether it is what was saved",
+        "place" => "putting it in its place",
+        other => other,
+    }
+}
+
 /// Says what is being done; parts always, pages and files only to those who want more.
 pub(super) fn say(shell: &Shell, step: Progress<'_>) {
     match step {
-        Progress::Part(part) => shell.out.talk(part),
+        Progress::Part(part) => shell.out.talk(words(part)),
         Progress::Pages { done, all } if shell.out.is_verbose() => shell.out.talk(&format!("  {done} of {all} pages")),
         Progress::File { path, bytes: size } if shell.out.is_verbose() => {
             shell.out.talk(&format!("  {path} ({})", bytes(size)));
