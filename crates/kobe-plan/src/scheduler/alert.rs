@@ -1,6 +1,7 @@
 //! What a person must be told of a turn.
 //!
-//! Rule: a failure is told when the last attempt is over, at its root and once, with what waits behind it; what was missed in a turn is told as one; deadlines are timers.
+//! Rule: a failure is told when the last attempt is over, at its root and once, with what waits behind it; what was missed in a turn is told as one; deadlines are timers, and
+//! those that passed while nobody was there are told by whoever finds the run, as one.
 //! The alert is a change of the turn, so it is stored with what it tells of, or not at all.
 
 use std::collections::BTreeSet;
@@ -9,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::alert::{Alert, AlertKind, Severity};
 use crate::run::{Change, Outcome, Reason, Run, RunId, State};
+use crate::slot::Slot;
 use crate::task::{Lane, TaskIx};
 
 use super::{Scheduler, Timer};
@@ -38,6 +40,13 @@ impl Missed {
         }
         self.first = Some(self.first.map_or(run.due, |first| first.min(run.due)));
     }
+}
+
+/// Deadlines that passed while nobody was there: the task, the slot, and how long after it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Passed {
+    start: Vec<(TaskIx, Slot, SignedDuration)>,
+    finish: Vec<(TaskIx, Slot, SignedDuration)>,
 }
 
 impl Scheduler {
@@ -123,16 +132,55 @@ impl Scheduler {
         text
     }
 
-    /// Sets the timers of a task's deadlines.
+    /// Sets the timers of a task's deadlines. One that has passed is not forgotten: [`Scheduler::note_passed`].
     pub(super) fn watch_deadlines(&mut self, id: RunId) {
         let run = &self.live[&id].run;
         let (task, due) = (self.desk.task(run.task), run.due);
         let (start_by, finish_by) = (task.start_by, task.finish_by);
         for (after, timer) in [(start_by, Timer::StartBy), (finish_by, Timer::FinishBy)] {
-            // What is made good after an absence is late already, and told as missed.
             if let Some(at) = after.map(|after| due + after).filter(|at| *at > self.now) {
                 self.set_timer(at, timer, id);
             }
+        }
+    }
+
+    /// Notes deadlines of a run that passed after an instant and up to now, while nobody was there to tell them. Until that instant somebody was, and has told them.
+    pub(super) fn note_passed(&mut self, id: RunId, after: Timestamp) {
+        let run = &self.live[&id].run;
+        let (task, due, now) = (self.desk.task(run.task), run.due, self.now);
+        let passed = |by: Option<SignedDuration>| by.filter(|by| due + *by > after && due + *by <= now);
+        let (start, finish) = (passed(task.start_by).filter(|_| run.attempt == 0), passed(task.finish_by));
+        let entry = |by| (run.task, run.slot, by);
+        self.passed.start.extend(start.map(entry));
+        self.passed.finish.extend(finish.map(entry));
+    }
+
+    /// Tells the deadlines that passed while nobody was there: one alert for those by which something should have begun, one for those by which it should have been over.
+    pub(super) fn tell_passed(&mut self) {
+        let Passed { start, finish } = std::mem::take(&mut self.passed);
+        for (kind, what, passed) in
+            [(AlertKind::StartLate, "had not begun", start), (AlertKind::FinishLate, "was not over", finish)]
+        {
+            let Some(&(first, ..)) = passed.first() else { continue };
+            let lines = passed
+                .iter()
+                .take(NAMED)
+                .map(|(ix, slot, by)| format!("{} {what} {by:#} after its slot {slot}", self.desk.task(*ix).name));
+            let mut detail = lines.collect::<Vec<_>>().join("\n");
+            if passed.len() > NAMED {
+                detail.push_str(&format!("\nand {} more", passed.len() - NAMED));
+            }
+            let severity = passed.iter().map(|(ix, ..)| self.desk.task(*ix).severity).max();
+            let severity = severity.expect("there is a first");
+            let alert = if passed.len() == 1 {
+                let title = format!("{}: a deadline passed while nobody was there", self.desk.task(first).name);
+                self.tasks[first.at()].told = true;
+                self.about(first, kind, severity, title)
+            } else {
+                let title = format!("{} deadlines passed while nobody was there", passed.len());
+                with_page(Alert::new(kind, severity, "passed", self.now, title))
+            };
+            self.tell(alert.with_detail(detail));
         }
     }
 
@@ -177,8 +225,9 @@ impl Scheduler {
         }
     }
 
-    /// Tells what is true of the whole turn: what was missed, and lanes that have emptied.
+    /// Tells what is true of the whole turn: what was missed, deadlines that have passed, and lanes that have emptied.
     pub(super) fn tell_of_turn(&mut self) {
+        self.tell_passed();
         let missed = std::mem::take(&mut self.missed);
         if missed.slots > 0 {
             let trading = self.names(&missed.trading);

@@ -186,7 +186,14 @@ impl Scheduler {
             let at = if is_late { self.now } else { occurrence.due };
             let (verdict, _) = self.verdict(occurrence, at);
             match verdict {
-                Verdict::Admit => admitted.push(self.admit(occurrence, is_late)),
+                Verdict::Admit => {
+                    let id = self.admit(occurrence, is_late);
+                    if is_late {
+                        // Nobody was there when its deadlines passed.
+                        self.note_passed(id, Timestamp::MIN);
+                    }
+                    admitted.push(id);
+                }
                 Verdict::Skip(reason) => self.skip(occurrence, reason, is_late),
             }
         }

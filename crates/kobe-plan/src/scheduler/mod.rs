@@ -32,7 +32,7 @@ use crate::judge::Standing;
 use crate::run::{Change, Outcome, Reason, Run, RunId, State};
 use crate::slot::{Occurrence, Slot};
 use crate::task::{Lane, TaskIx};
-use alert::Missed;
+use alert::{Missed, Passed};
 use queue::Queues;
 
 /// How the machine runs its desk.
@@ -223,6 +223,8 @@ impl Scheduler {
     /// Takes one step: everything that happened, then everything that is due at `now`.
     ///
     /// A `now` before that of an earlier step (a clock set back) is taken as that earlier instant: nothing fires twice.
+    /// Deadlines that were found to have passed while nobody was there, told as one of each kind.
+    passed: Passed,
     pub fn step(&mut self, now: Timestamp, inputs: impl IntoIterator<Item = Input>) -> Turn {
         self.notice_clock(now);
         self.now = self.now.max(now);

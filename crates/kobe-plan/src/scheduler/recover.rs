@@ -52,6 +52,18 @@ pub struct RecoveredRun {
     pub run: Run,
 }
 
+/// Returns an instant at which the desk lived last, as its slots show it: whatever a deadline had to say until then was told. It may have lived on a little, quietly; so a deadline
+/// may be told twice, but never not at all. What a person started by hand, or a wrong clock wrote ahead of the present, shows nothing.
+fn lived_to(desk: &Desk, recovered: &Recovered, settings: Settings, now: Timestamp) -> Timestamp {
+    let has_slots = |name: &str| desk.find(name).is_some_and(|ix| !desk.task(ix).is_cooldown());
+    let cursors = recovered.cursors.iter().filter(|c| has_slots(&c.task)).map(|c| c.planned_to);
+    let by_itself = recovered.live.iter().map(|r| &r.run).filter(|run| !matches!(run.slot, Slot::Manual { .. }));
+    let runs = by_itself.flat_map(|run| [Some(run.planned_at), run.started_at]).flatten();
+    let last = cursors.chain(runs).filter(|at| *at <= now).max();
+    // A start may be stored that much ahead of its instant.
+    last.and_then(|last| last.checked_sub(settings.arm_ahead).ok()).unwrap_or(Timestamp::MIN)
+}
+
 impl Scheduler {
     /// Builds a machine from what a store knows, at `now`. `standing` says of tasks why they do not run here as a whole.
     ///
@@ -66,6 +78,7 @@ impl Scheduler {
         now: Timestamp,
     ) -> Scheduler {
         let mut machine = Scheduler::bare(desk, market, settings, now, recovered.next_run);
+        let lived_to = lived_to(&machine.desk, &recovered, settings, now);
         for (task, slot) in &recovered.taken {
             if let Some(ix) = machine.desk.find(task) {
                 machine.taken.insert((ix, slot.to_string()));
@@ -98,15 +111,16 @@ impl Scheduler {
         let mut live = recovered.live;
         live.sort_by_key(|r| r.run.id);
         for row in live {
-            machine.take_back(row, now);
+            machine.take_back(row, now, lived_to);
         }
+        machine.tell_passed();
         for i in 0..machine.tasks.len() {
             machine.schedule(TaskIx(i as u32));
         }
         machine
     }
 
-    fn take_back(&mut self, row: RecoveredRun, now: Timestamp) {
+    fn take_back(&mut self, row: RecoveredRun, now: Timestamp, lived_to: Timestamp) {
         let mut run = row.run;
         let id = run.id;
         self.next_run = self.next_run.max(id.0 + 1);
@@ -141,6 +155,10 @@ impl Scheduler {
             (false, Some(at)) => self.set_timer(at.max(now), Timer::Retry, id),
             // Pending runs are judged against now like any slot that was missed.
             (false, None) => self.set_timer(due.max(now), Timer::Retry, id),
+        }
+        // What is over by now is told as lost or held.
+        if self.live.contains_key(&id) {
+            self.note_passed(id, lived_to);
         }
     }
 

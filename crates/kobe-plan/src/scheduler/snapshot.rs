@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use kobe_calendar::Market;
 use serde::{Deserialize, Serialize};
 
-use super::alert::Missed;
+use super::alert::{Missed, Passed};
 use super::queue::Queues;
 use super::{Ended, Live, Scheduler, Settings, TaskState, Timer, Turn};
 use crate::days::Days;
@@ -321,6 +321,7 @@ impl Scheduler {
             set_back: false,
             draining: false,
             missed: Missed::default(),
+            passed: Passed::default(),
             turn: Turn::default(),
             desk,
         }

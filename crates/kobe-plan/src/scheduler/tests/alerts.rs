@@ -145,3 +145,100 @@ fn a_failed_upstream_is_not_forgotten_by_a_restart() {
     again.step("2026-11-23T10:30", vec![]);
     assert_eq!(again.table(), ["rank 2026-11-23T10:30 skipped(upstream_failed)"]);
 }
+
+/// What a store knows of a bench: its rows that are not over, and how far its tasks were planned.
+fn stored(b: &Bench, cursors: &[(&str, &str)]) -> Recovered {
+    let name = |run: &Run| b.machine.desk().task(run.task).name.clone();
+    let live = b.rows.values().filter(|run| !run.state.is_terminal());
+    let cursor = |(task, at): &(&str, &str)| RecoveredCursor {
+        task: (*task).into(),
+        planned_to: t(at),
+        turns: 0,
+        last_turn: None,
+    };
+    Recovered {
+        cursors: cursors.iter().map(cursor).collect(),
+        live: live.map(|run| RecoveredRun { task: name(run), run: run.clone() }).collect(),
+        next_run: b.machine.next_run().0,
+        ..Recovered::default()
+    }
+}
+
+fn told(turn: &Turn) -> Vec<(AlertKind, &str, &str)> {
+    alerts(turn).iter().map(|a| (a.kind, a.title.as_str(), a.detail.as_str())).collect()
+}
+
+#[test]
+fn deadlines_that_passed_while_nobody_was_there_are_told_once() {
+    let text = "[[group.task]]\nname = \"block\"\ncall = \"look\"\nat = \"09:59\"\ngrace = \"1h\"\n\
+                [[group.task]]\nname = \"scan\"\ncall = \"look\"\nat = \"10:00\"\nstart_by = \"30s\"\nfinish_by = \"2m\"\n";
+    let mut b = Bench::new(text, Settings::SERIAL, "2026-11-23T09:00");
+    b.step("2026-11-23T09:59", vec![]);
+    b.step("2026-11-23T10:00", vec![]);
+    // It dies, and is back after both deadlines.
+    let cursors = [("block", "2026-11-23T09:59"), ("scan", "2026-11-23T10:00")];
+    let desk = Arc::clone(b.machine.desk());
+    let mut again = Bench::recover(Arc::clone(&desk), Settings::SERIAL, stored(&b, &cursors), t("2026-11-23T10:05"));
+    let turn = again.step("2026-11-23T10:05", vec![]);
+    let title = "scan: a deadline passed while nobody was there";
+    assert_eq!(
+        told(&turn),
+        [
+            (AlertKind::StartLate, title, "scan had not begun 30s after its slot 2026-11-23T10:00"),
+            (AlertKind::FinishLate, title, "scan was not over 2m after its slot 2026-11-23T10:00"),
+        ]
+    );
+    assert_eq!(turn.starts.len(), 1, "it is made good");
+    assert_eq!(told(&again.step("2026-11-23T10:05:30", vec![])), []);
+    // It dies again. What was told while it lived is not told anew.
+    let mut third = Bench::recover(desk, Settings::SERIAL, stored(&again, &cursors), t("2026-11-23T10:05:40"));
+    assert_eq!(told(&third.step("2026-11-23T10:05:40", vec![])), []);
+}
+
+#[test]
+fn a_deadline_that_was_told_while_the_desk_lived_is_not_told_by_its_recovery() {
+    let text = "[[group.task]]\nname = \"scan\"\ncall = \"look\"\nat = \"10:00\"\nfinish_by = \"2m\"\n\
+                [[group.task]]\nname = \"other\"\ncall = \"look\"\nat = [\"10:03\", \"18:00\"]\n";
+    for (name, other, tells) in [("it lived at 10:03", "2026-11-23T10:03", 0), ("it did not", "2026-11-23T09:00", 1)] {
+        let mut b = Bench::new(text, Settings::SERIAL, "2026-11-23T09:00");
+        b.step("2026-11-23T10:00", vec![]);
+        let recovered = stored(&b, &[("scan", "2026-11-23T10:00"), ("other", other)]);
+        let mut again =
+            Bench::recover(Arc::clone(b.machine.desk()), Settings::SERIAL, recovered, t("2026-11-23T10:05"));
+        let turn = again.step("2026-11-23T10:05", vec![]);
+        assert_eq!(alerts(&turn).iter().filter(|a| a.kind == AlertKind::FinishLate).count(), tells, "{name}");
+    }
+}
+
+#[test]
+fn what_was_lost_for_good_is_told_as_that_and_not_as_late() {
+    let text = "[[group.task]]\nname = \"a\"\ncall = \"look\"\nat = \"10:00\"\nretries = 0\nfinish_by = \"2m\"\n";
+    let mut b = Bench::new(text, Settings::SERIAL, "2026-11-23T09:00");
+    b.step("2026-11-23T10:00", vec![]);
+    let recovered = stored(&b, &[("a", "2026-11-23T10:00")]);
+    let mut again = Bench::recover(Arc::clone(b.machine.desk()), Settings::SERIAL, recovered, t("2026-11-23T10:05"));
+    let turn = again.step("2026-11-23T10:05", vec![]);
+    assert_eq!(alerts(&turn).iter().map(|a| a.kind).collect::<Vec<_>>(), [AlertKind::RunFailed]);
+}
+
+#[test]
+fn deadlines_of_what_is_made_good_are_told_as_one_of_each_kind() {
+    let task = |name: &str| {
+        format!(
+            "[[group.task]]\nname = \"{name}\"\ncall = \"look\"\nat = \"10:00\"\nstart_by = \"1m\"\nfinish_by = \"10m\"\nseverity = \"error\"\n"
+        )
+    };
+    let text = task("a") + &task("b").replace("\"error\"", "\"critical\"");
+    let mut b = Bench::new(&text, Settings::SERIAL, "2026-11-23T09:00");
+    let turn = b.step("2026-11-23T10:05", vec![]);
+    let detail =
+        "a had not begun 1m after its slot 2026-11-23T10:00\nb had not begun 1m after its slot 2026-11-23T10:00";
+    assert_eq!(told(&turn), [(AlertKind::StartLate, "2 deadlines passed while nobody was there", detail)]);
+    assert_eq!(alerts(&turn)[0].severity, Severity::Critical, "as severe as the worst of them");
+    // Deadlines that lie ahead are watched like any other.
+    let late = b.step("2026-11-23T10:10", vec![]);
+    assert_eq!(
+        alerts(&late).iter().map(|a| a.title.as_str()).collect::<Vec<_>>(),
+        ["a is not over 10m after its slot", "b is not over 10m after its slot"]
+    );
+}
