@@ -362,7 +362,10 @@ impl Scheduler {
                 live.run.reason = Some(Reason::Gate);
                 self.held.insert(id);
                 self.store_run(id);
-                self.set_timer(due.max(self.now) + self.settings.gate_timeout, Timer::GateTimeout, id);
+                // A reload has it judged again, and carries over how long it may still wait.
+                if !self.timers.iter().any(|(_, timer, of)| *timer == Timer::GateTimeout && *of == id) {
+                    self.set_timer(due.max(self.now) + self.settings.gate_timeout, Timer::GateTimeout, id);
+                }
             }
         }
     }

@@ -150,20 +150,18 @@ impl Scheduler {
         }
     }
 
-    /// Keeps the deadlines that a run was given.
+    /// Keeps the deadlines that a run was given, and until when it waits for what must end first.
     fn carry_timers(&mut self, id: RunId, old: &Scheduler) {
-        let own =
-            old.timers.iter().filter(|(_, timer, of)| *of == id && matches!(timer, Timer::StartBy | Timer::FinishBy));
-        for (at, timer, _) in own {
-            let task = self.desk.task(self.live[&id].run.task);
-            let still = match timer {
-                Timer::StartBy => task.start_by.is_some(),
-                _ => task.finish_by.is_some(),
-            };
-            if still {
-                self.timers.insert((*at, *timer, id));
-            }
-        }
+        let was_held = old.live[&id].held;
+        let task = self.desk.task(self.live[&id].run.task);
+        let still = |timer: Timer| match timer {
+            Timer::StartBy => task.start_by.is_some(),
+            Timer::FinishBy => task.finish_by.is_some(),
+            Timer::GateTimeout => was_held,
+            Timer::Armed | Timer::Retry | Timer::Deadline => false,
+        };
+        let own: Vec<_> = old.timers.iter().filter(|(_, timer, of)| *of == id && still(*timer)).copied().collect();
+        self.timers.extend(own);
     }
 }
 

@@ -181,3 +181,20 @@ fn what_waited_in_time_is_not_missed_because_of_an_edit() {
     let turn = b.step("2026-11-23T10:05:30", vec![Bench::ok(&block)]);
     assert_eq!(turn.starts.len(), 1, "it only waited for its lane: {:?}", b.table());
 }
+
+#[test]
+fn a_run_waits_no_longer_for_what_must_end_first_however_often_the_desk_is_changed() {
+    let text = "[[group.task]]\nname = \"rank\"\ncall = \"rank\"\nat = \"10:01\"\nafter = [\"look\"]\n".to_owned()
+        + &task("scan", "10:00", "timeout = \"300s\"\n");
+    let mut b = Bench::new(&text, Settings { total: 4, ..Settings::SERIAL }, "2026-11-23T09:00");
+    b.step("2026-11-23T10:00", vec![]);
+    b.step("2026-11-23T10:01", vec![]);
+    for (new, at) in [("one", "2026-11-23T10:05"), ("two", "2026-11-23T10:09")] {
+        b.reload(&(text.clone() + &task(new, "12:00", "")), at).expect("nothing is in the way");
+        b.step(at, vec![]);
+    }
+    b.step("2026-11-23T10:10:59", vec![]);
+    assert!(b.table().contains(&"rank 2026-11-23T10:01 pending(gate)".to_owned()), "{:?}", b.table());
+    b.step("2026-11-23T10:11", vec![]);
+    assert!(b.table().contains(&"rank 2026-11-23T10:01 skipped(gate_timeout)".to_owned()), "{:?}", b.table());
+}
