@@ -1,7 +1,8 @@
 //! The place of a database: how a state directory that was copied or moved is told from one that stayed.
 //!
-//! Rule: a database knows the machine and the file it was written as. When it finds itself elsewhere it says so at every opening, until somebody has settled it there; so a
-//! copy that was started once and killed is still a copy. It cannot see an image of a whole machine. Start at [`Place::here`].
+//! Rule: a database knows the machine and the file it was written as. When it finds itself elsewhere, or behind its mark, that is written into it in the transaction that
+//! counts the opening, and every opening says so until somebody has settled it: what was noticed once does not depend on evidence that later openings wear away. It cannot see
+//! an image of a whole machine. Start at [`Place::here`].
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -17,6 +18,9 @@ use crate::fault::{database_path, io_error};
 
 /// Where the place stands in `meta`.
 const KEY: &str = "place";
+
+/// Where `meta` says that a database is not settled, and why.
+const UNSETTLED: &str = "unsettled";
 
 /// Where a database lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,14 +51,15 @@ impl Place {
         text.map(|text| serde_json::from_str(&text).map_err(bad)).transpose()
     }
 
-    /// Settles a database here, inside the transaction that the caller has begun.
+    /// Notes where a database lies, inside the transaction that the caller has begun.
     pub(crate) fn store(&self, conn: &Connection) -> rusqlite::Result<()> {
-        let text = serde_json::to_string(self).expect("numbers and texts");
-        conn.execute(
-            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            [KEY, &text],
-        )
-        .map(|_| ())
+        put(conn, KEY, &serde_json::to_string(self).expect("numbers and texts"))
+    }
+
+    /// Settles a database here, inside the transaction that the caller has begun: whatever was noticed before is over.
+    pub(crate) fn settle(&self, conn: &Connection) -> rusqlite::Result<()> {
+        conn.execute("DELETE FROM meta WHERE key = ?1", [UNSETTLED])?;
+        self.store(conn)
     }
 
     /// Says how this place differs from the one a database was settled in.
@@ -75,6 +80,25 @@ impl Place {
             _ => None,
         }
     }
+}
+
+/// Returns why a database is not settled, as an earlier opening has noticed it.
+pub(crate) fn unsettled(conn: &Connection) -> rusqlite::Result<Option<String>> {
+    conn.query_row("SELECT value FROM meta WHERE key = ?1", [UNSETTLED], |r| r.get(0)).optional()
+}
+
+/// Notes why a database is not settled, inside the transaction that the caller has begun. What was noticed first stays.
+pub(crate) fn note_unsettled(conn: &Connection, why: &str) -> rusqlite::Result<()> {
+    conn.execute("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING", [UNSETTLED, why])
+        .map(|_| ())
+}
+
+fn put(conn: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
+    conn.execute(
+        "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        [key, value],
+    )
+    .map(|_| ())
 }
 
 /// Returns the number of this machine, hashed: the number itself is nobody else's business.

@@ -23,7 +23,7 @@ use crate::lock::{Holder, InstanceLock, LockError};
 use crate::mark::Mark;
 use crate::operator::OperatorEntry;
 use crate::packed::Packed;
-use crate::place::Place;
+use crate::place::{self, Place};
 use crate::prune::Pruner;
 use crate::rows::{RUN_COLUMNS, RunWrite, day_before, instant, maybe_instant, run_row, unsigned, word};
 use crate::work::{Memory, OpenedWrite, TurnWrite, Work, Write};
@@ -107,7 +107,7 @@ pub struct SqliteStore {
     no_wish_at: Option<i64>,
     /// The log as it stood at that look.
     log_at: Option<LogLook>,
-    /// How the place differs from the one it was settled in.
+    /// How the state differs from the one that was settled, as this opening or an earlier one has noticed it.
     moved: Option<String>,
 }
 
@@ -130,10 +130,12 @@ impl SqliteStore {
         })?;
         let conn = open::prepare(state, opening.build, opening.now)?;
         let here = Place::here(state)?;
-        let stored = Place::stored(&conn).map_err(|e| store_error(&database_path(state), &e))?;
-        let moved = stored.as_ref().and_then(|stored| here.moved_from(stored));
-        let came = Mark::of(&conn).map_err(|e| store_error(&database_path(state), &e))?;
-        let moved = moved.or_else(|| Mark::read(state).and_then(|mark| came.behind(mark)));
+        let on = |e: rusqlite::Error| store_error(&database_path(state), &e);
+        let stored = Place::stored(&conn).map_err(on)?;
+        let came = Mark::of(&conn).map_err(on)?;
+        let moved = (place::unsettled(&conn).map_err(on)?)
+            .or_else(|| stored.as_ref().and_then(|stored| here.moved_from(stored)))
+            .or_else(|| Mark::read(state).and_then(|mark| came.behind(mark)));
         let memory = Memory::new(opening.build, opening.calendar, opening.tzdb);
         let writer = Writer::start(conn, &database_path(state), memory)?;
         let core = Arc::new(Core {
@@ -144,7 +146,12 @@ impl SqliteStore {
             _lock: lock,
         });
         let place = stored.is_none().then_some(here);
-        let opened = OpenedWrite { at_us: opening.now.as_microsecond(), build: opening.build.to_owned(), place };
+        let opened = OpenedWrite {
+            at_us: opening.now.as_microsecond(),
+            build: opening.build.to_owned(),
+            place,
+            unsettled: moved.clone(),
+        };
         reserve::with(state, reserve::is_full, || {
             core.writer.call(Work::Opened(opened.clone())).map_err(Refusal::into_store)
         })?;
@@ -192,8 +199,8 @@ impl SqliteStore {
         self.core.writer.call(answer).map_err(Refusal::into_store)
     }
 
-    /// Says how this state directory differs from the one that was last settled: it was copied, moved, or its database was put back by hand. What may trade must be frozen first, then
-    /// [`SqliteStore::settle`] makes this its place.
+    /// Says how this state directory differs from the one that was last settled: it was copied, moved, or its database was put back by hand. Every opening says so, whoever opens
+    /// it and however often, until it is settled. What may trade must be frozen first, then [`SqliteStore::settle`] makes this its place.
     pub fn moved(&self) -> Option<&str> {
         self.moved.as_deref()
     }

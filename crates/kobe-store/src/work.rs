@@ -17,7 +17,7 @@ use crate::fault::{Refusal, store_error};
 use crate::journal::{self, JournalWrite};
 use crate::operator::OperatorEntry;
 use crate::packed::Packed;
-use crate::place::Place;
+use crate::place::{self, Place};
 use crate::prune::Bite;
 use crate::rows::RunWrite;
 use crate::{alerts, ulid};
@@ -140,6 +140,8 @@ pub(crate) struct OpenedWrite {
     pub build: String,
     /// Where it lies, if it was never settled.
     pub place: Option<Place>,
+    /// Why it is not settled, if that was noticed.
+    pub unsettled: Option<String>,
 }
 
 /// What the writer remembers between transactions, so that it need not ask.
@@ -211,7 +213,7 @@ impl Work {
                 .map(|_| ())
                 .map_err(on),
             Work::Operator(entry) => entry.append(conn).map_err(on),
-            Work::Settle(place) => place.store(conn).map_err(on),
+            Work::Settle(place) => place.settle(conn).map_err(on),
             Work::Prune(bite) => bite.perform(conn).map_err(on),
             Work::Opened(opened) => opened.perform(conn).map_err(on),
             #[cfg(test)]
@@ -540,6 +542,10 @@ impl OpenedWrite {
         )?;
         if let Some(place) = &self.place {
             place.store(conn)?;
+        }
+        // With the opening that is counted here: the next one may find no other trace of it.
+        if let Some(why) = &self.unsettled {
+            place::note_unsettled(conn, why)?;
         }
         Ok(())
     }

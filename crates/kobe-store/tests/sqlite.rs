@@ -577,6 +577,31 @@ fn an_older_database_put_into_the_place_of_a_newer_one_is_found() {
     }
 }
 
+#[test]
+fn what_was_noticed_once_is_not_worn_away_by_opening_it_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("kobe.db");
+    drop(store(dir.path()));
+    let yesterday = fs::read(&path).expect("a database");
+    commit(&mut store(dir.path()), &[Change::Run(run(1, 2, "#1"))]).unwrap_or_else(|e| panic!("{e}"));
+    fs::write(&path, &yesterday).expect("a database");
+    let first = store(dir.path()).moved().expect("it is older").to_owned();
+    assert!(first.contains("it has 1 openings, 0 facts and run 0, the directory had 2, 0 and 1"), "{first}");
+    // Openings that settle nothing, and a run by hand: the database has come further than its mark was.
+    for id in 1..=3 {
+        let mut opened = store(dir.path());
+        assert_eq!(opened.moved(), Some(first.as_str()), "opening {id} says it in the same words");
+        commit(&mut opened, &[Change::Run(run(id, 2, &format!("#{}", 10 + id)))]).unwrap_or_else(|e| panic!("{e}"));
+    }
+    // Also where the mark is gone altogether.
+    fs::remove_file(dir.path().join("kobe.mark")).expect("a file");
+    assert_eq!(store(dir.path()).moved(), Some(first.as_str()), "without a mark");
+    let settled = store(dir.path());
+    settled.settle().unwrap_or_else(|e| panic!("{e}"));
+    drop(settled);
+    assert_eq!(store(dir.path()).moved(), None, "settled");
+}
+
 /// Rows of one task with a due instant so many days before [`NOW`].
 fn aged(id: u64, task: u32, days: i64, end: impl Fn(kobe_plan::Run) -> kobe_plan::Run) -> Change {
     let due = at(NOW) - jiff::SignedDuration::from_hours(24 * days);

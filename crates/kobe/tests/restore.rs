@@ -223,6 +223,49 @@ fn a_copy_by_hand_freezes_as_well() {
     assert_eq!(switch(&place, "state")["active"], false, "the one that stayed is as it was");
 }
 
+/// Commands that open the state and settle nothing must not wear away what shows that an older database lies in it.
+#[test]
+fn an_older_database_freezes_whatever_was_asked_of_it_before() {
+    let place = Place::with_desk(DESK);
+    live(&place, 4);
+    place.write("old/autonomous/brain_state.json", "{\"cycles_completed\": 7}");
+    let database = place.path("state/kobe.db");
+    let yesterday = fs::read(&database).expect("a database");
+    let import = || {
+        let answer = place.kobe(&["import", "kobe-state", "old"]);
+        assert!(answer.code.is_some_and(|code| code <= 1), "{}{}", answer.stdout, answer.stderr);
+        let kept = place.kobe(&["import", "show", "--json"]).json();
+        assert_eq!(kept.as_array().map(Vec::len), Some(1), "it has opened the state and kept what it found: {kept}");
+    };
+    import();
+    // Written over, as `cp` does it: the same file on the same machine.
+    fs::write(&database, yesterday).expect("a database");
+    import();
+    import();
+    assert_eq!(switch(&place, "state")["active"], false, "an import pulls no switch");
+    let once = place.kobe(&["run", "--once"]);
+    assert_eq!(once.code, Some(0), "{}", once.stderr);
+    is_frozen(&place, "state", "an older database");
+    assert!(switch(&place, "state")["reason"].as_str().is_some_and(|why| why.contains("older")), "it says why");
+}
+
+/// Whoever takes a switch back for one reason does not know of the other yet.
+#[test]
+fn the_word_that_finds_a_copy_does_not_release_it() {
+    let place = Place::with_desk(DESK);
+    live(&place, 2);
+    assert_eq!(place.kobe(&["halt", "--reason", "a test"]).code, Some(0));
+    let copy = Command::new("cp").args(["-r", "state", "copy"]).current_dir(place.dir.path()).status();
+    assert!(copy.expect("cp is there").success());
+    let words = ["resume", "--state", "copy", "--cause", "a test", "--fix", "none", "--reason", "a test"];
+    let first = place.kobe(&words);
+    assert_eq!(first.code, Some(1), "{}", first.stderr);
+    assert!(first.stderr.contains("the state directory is a copy"), "{}", first.stderr);
+    assert_eq!(switch(&place, "copy")["active"], true, "it stays pulled");
+    let second = place.kobe(&words);
+    assert_eq!((second.code, &switch(&place, "copy")["active"]), (Some(0), &Value::Bool(false)), "{}", second.stderr);
+}
+
 /// Makes a database as the first schema was, with many rows.
 fn of_schema_1(sqlite: &Path, state: &Path, rows: usize) {
     fs::create_dir_all(state).expect("a directory");

@@ -68,6 +68,12 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
             let store = SqliteStore::open(state, &wiring::opening(&market, now))?;
             // The hour after a re-arm is remembered in the books; making ready opens them if nobody ever did.
             drop(wiring::handler(shell, &loaded, &market, &store)?);
+            if let Some(why) = store.moved() {
+                return Err(Failure::no(
+                    format!("the kill switch stays pulled, for a second reason: {why}"),
+                    "compare the books with the broker, then say it again",
+                ));
+            }
             let books = store.books()?;
             act(rearm(&books, &KillFile::in_state(state), now, market.date_of(now), &word))?;
         }
