@@ -1,14 +1,14 @@
 //! The watchdog: a thread that is not the loop, and looks at it.
 //!
 //! Every five seconds it pings the loop, gathers the other signs and tells what [`Watch`] finds. Only when the loop has answered does it say `alive`, which is what a service
-//! manager and a dead-man on another machine hear. It writes nothing itself.
+//! manager and a dead-man on another machine hear. It counts time on the monotonic clock. It writes nothing itself.
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kobe_plan::AlertKind;
 
 use crate::clock::Clock;
@@ -27,7 +27,7 @@ pub struct Eyes {
     pub oldest_unsent: Box<dyn Fn() -> Option<Timestamp> + Send>,
     /// Returns the heartbeat as it stands in its file.
     pub heartbeat: Box<dyn Fn() -> Option<Timestamp> + Send>,
-    /// Returns open positions and when their stops were looked at last, while their market is open.
+    /// Returns open positions and when their stops were looked at last by this process, while their market is open.
     pub unchecked: Box<dyn Fn(Timestamp) -> Option<Unchecked> + Send>,
     /// Hears that the loop lives; called after each answer.
     pub alive: Box<dyn Fn() + Send>,
@@ -61,12 +61,13 @@ impl Watchdog {
         let standing = Watched::default();
         let shown = standing.clone();
         let look = move || {
-            let mut watch = Watch::new(clock.now());
+            let (mut watch, begun) = (Watch::new(), Instant::now());
             while told.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
                 let pong = engine.ping(ANSWER_WITHIN);
                 let now = clock.now();
                 let signs = Signs {
                     now,
+                    up: SignedDuration::try_from(begun.elapsed()).unwrap_or(SignedDuration::MAX),
                     pong,
                     oldest_unsent: (eyes.oldest_unsent)(),
                     heartbeat: (eyes.heartbeat)(),

@@ -98,9 +98,8 @@ pub fn eyes(live: &Live, shell: &Shell, market: &Arc<Market>, alive: Box<dyn Fn(
         unchecked: Box::new(move |now| {
             let session = market.exchange().session_at(now).ok()??;
             let positions = services.open_positions();
-            let begun = services.started().max(session.open);
-            let since = services.last_stop_check().map_or(begun, |last| last.max(begun));
-            (positions > 0).then_some(Unchecked { positions, since })
+            let last = services.last_stop_check();
+            (positions > 0).then_some(Unchecked { positions, opened: session.open, last })
         }),
         alive,
     }

@@ -10,7 +10,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use kobe_engine::watch::HEARTBEAT;
+use kobe_engine::watch::is_stale;
 use kobe_plan::alert::Severity;
 use kobe_plan::trigger::parse_duration;
 use kobe_plan::{Alert, AlertKind};
@@ -133,8 +133,14 @@ fn process(state: &Path) -> Check {
 fn heartbeat(state: &Path, now: Timestamp) -> Check {
     let (ok, detail) = match signs::heartbeat(state) {
         Some(at) => {
-            let age = now.duration_since(at);
-            (age <= HEARTBEAT, format!("{} s old", age.as_secs()))
+            let age = now.duration_since(at).as_secs();
+            let words = match (is_stale(at, now), age < 0) {
+                (true, true) => {
+                    format!("{} s ahead of the clock here, which was set back: how old it is cannot be told", -age)
+                }
+                _ => format!("{age} s old"),
+            };
+            (!is_stale(at, now), words)
         }
         None => (false, "there is none that can be read".into()),
     };
