@@ -12,7 +12,7 @@ mod wishes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use kobe_calendar::Market;
@@ -36,14 +36,21 @@ use wishes::{WISHES_EVERY, WISHES_EVERY_WHEN_TOLD};
 const TURN_AT_LEAST: Duration = Duration::from_secs(60);
 
 /// How long runs may go on after a stop was asked for.
-const DRAIN: SignedDuration = SignedDuration::from_secs(30);
+const DRAIN: Duration = Duration::from_secs(30);
 
 /// How long they may take to end after they were told.
-const AFTER_TOLD: SignedDuration = SignedDuration::from_secs(10);
+const AFTER_TOLD: Duration = Duration::from_secs(10);
+
+/// How long a full disk is waited for at most by an engine that was told to stop: as long as stopping may take.
+const STOP_WITHIN: Duration = DRAIN.saturating_add(AFTER_TOLD);
+
+/// What is said of an attempt for which the system gave no thread.
+const NO_THREAD: &str = "the system gives no thread for it; it never began";
 
 /// What comes to the loop from other threads.
 enum Message {
     Ended { run: RunId, attempt: u32, outcome: Outcome },
+    GivenBack { run: RunId, attempt: u32 },
     Shutdown { at_once: bool },
     Ping(Sender<Pong>),
     Look,
@@ -123,7 +130,7 @@ pub struct Engine {
     pool: Pool,
     inbox: Receiver<Message>,
     outbox: Sender<Message>,
-    running: BTreeMap<RunId, Stop>,
+    running: BTreeMap<RunId, Running>,
     vitals: Vitals,
     board: VitalsBoard,
     wishes_at: Timestamp,
@@ -134,6 +141,17 @@ pub struct Engine {
     fault: Option<EngineError>,
     /// Messages that came while the store could not take anything.
     kept_back: std::collections::VecDeque<Message>,
+    /// The disk was full: what was cancelled meanwhile is cancelled before the end that this brought about is looked at.
+    wishes_first: bool,
+    /// Until when a full disk is waited for, once somebody has told it to stop.
+    stop_by: Option<Instant>,
+}
+
+/// An attempt on its way.
+struct Running {
+    stop: Stop,
+    /// When it has used its time. The machine tells it to stop then; where no turn can be stored, this does.
+    until: Option<Instant>,
 }
 
 impl Engine {
@@ -175,6 +193,8 @@ impl Engine {
             lateness: Lateness::new(),
             fault: None,
             kept_back: Default::default(),
+            wishes_first: false,
+            stop_by: None,
         };
         engine.begin_segment(now, Why::Start);
         engine.commit(now, &settled)?;
@@ -206,6 +226,7 @@ impl Engine {
         if ended.is_err() {
             self.tell_all(StopCause::Shutdown);
         }
+        self.hang_up();
         ended
     }
 
@@ -219,7 +240,10 @@ impl Engine {
         self.turn(now, inputs)?;
         while !self.running.is_empty() {
             match self.next_message() {
-                Message::Shutdown { at_once } => return self.drain(at_once),
+                Message::Shutdown { at_once } => {
+                    self.will_stop(at_once);
+                    return self.drain(at_once);
+                }
                 message => {
                     let inputs = self.receive(message).into_iter().collect();
                     // The clock stands still for what is due: a cycle ends.
@@ -268,19 +292,23 @@ impl Engine {
         let at_most = Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO).min(TURN_AT_LEAST);
         let mut inputs = Vec::new();
         let mut shutdown = None;
+        if std::mem::take(&mut self.wishes_first) {
+            inputs = self.take_wishes(now)?;
+        }
         // Without a message in time there is none: the engine holds a sender itself, so the inbox never closes.
         let mut first = self.kept_back.pop_front().or_else(|| self.inbox.recv_timeout(at_most).ok());
         while let Some(message) =
             first.take().or_else(|| self.kept_back.pop_front()).or_else(|| self.inbox.try_recv().ok())
         {
             if let Message::Shutdown { at_once } = message {
+                self.will_stop(at_once);
                 shutdown = Some(shutdown.unwrap_or(false) | at_once);
             } else {
                 inputs.extend(self.receive(message));
             }
         }
         let now = self.ports.clock.now();
-        if now >= self.wishes_at {
+        if now >= self.wishes_at && self.fault.is_none() {
             inputs.extend(self.take_wishes(now)?);
         }
         Ok((inputs, shutdown))
@@ -292,6 +320,7 @@ impl Engine {
                 self.running.remove(&run);
                 Some(Input::Ended { run, attempt, outcome })
             }
+            Message::GivenBack { run, attempt } => Some(Input::GivenBack { run, attempt }),
             Message::Ping(answer) => {
                 self.answer_ping(&answer);
                 None
@@ -312,13 +341,24 @@ impl Engine {
         self.kept_back.pop_front().unwrap_or_else(|| self.inbox.recv().expect("the engine holds a sender itself"))
     }
 
+    /// Notes that it was told to stop: a disk that is full now, or will be, is waited for no longer than stopping may take.
+    fn will_stop(&mut self, at_once: bool) {
+        let by = Instant::now() + if at_once { Duration::ZERO } else { STOP_WITHIN };
+        self.stop_by = Some(self.stop_by.map_or(by, |before| before.min(by)));
+    }
+
+    /// Hears nothing more: whoever waits for an answer, or asks from now on, learns at once that there is nobody.
+    fn hang_up(&mut self) {
+        self.kept_back.clear();
+        self.inbox = channel().1;
+    }
+
     fn answer_ping(&self, answer: &Sender<Pong>) {
-        let now = self.ports.clock.now();
         let pong = Pong {
-            at: now,
+            at: self.ports.clock.now(),
             startable: self.scheduler.startable(),
             last_start: self.lateness.last_start(),
-            start_lag_p99: self.lateness.p99(now),
+            start_lag_p99: self.lateness.p99(Instant::now()),
             fired_twice: self.lateness.fired_twice(),
             disk_full: self.vitals.disk_full.is_some(),
         };
@@ -341,7 +381,7 @@ impl Engine {
         let Turn { changes, starts, stops, mut wake, stale } = turn;
         // What was stored as started ahead of its instant waits for no disk now.
         for start in starts.iter().filter(|start| start.stored) {
-            self.begin(start)?;
+            self.begin(start);
         }
         let waited = !self.commit(now, &changes)?.is_zero();
         for start in starts.iter().filter(|start| !start.stored) {
@@ -349,12 +389,12 @@ impl Engine {
                 self.give_back(start);
                 wake = Some(now);
             } else {
-                self.begin(start)?;
+                self.begin(start);
             }
         }
         for run in stops {
-            if let Some(stop) = self.running.get(&run) {
-                stop.tell(StopCause::Timeout);
+            if let Some(running) = self.running.get(&run) {
+                running.stop.tell(StopCause::Timeout);
             }
         }
         self.vitals.stale_results += u64::from(stale);
@@ -362,9 +402,11 @@ impl Engine {
         Ok(wake)
     }
 
-    fn begin(&mut self, start: &Start) -> Result<(), EngineError> {
+    fn begin(&mut self, start: &Start) {
         let stop = Stop::default();
-        self.running.insert(start.run, stop.clone());
+        let time = Duration::try_from(self.desk.task(start.task).timeout).ok();
+        let until = time.and_then(|time| Instant::now().checked_add(time));
+        self.running.insert(start.run, Running { stop: stop.clone(), until });
         let now = self.ports.clock.now();
         self.lateness.started(start, now);
         if !start.catchup && start.attempt == 1 {
@@ -372,7 +414,7 @@ impl Engine {
             self.vitals.starts += 1;
             self.vitals.lateness_sum_us += late;
             self.vitals.lateness_max_us = self.vitals.lateness_max_us.max(late);
-            self.lateness.note(now, late);
+            self.lateness.note(Instant::now(), late);
         }
         let attempt = Attempt {
             run: start.run,
@@ -385,11 +427,14 @@ impl Engine {
             now,
         };
         let (handler, outbox) = (Arc::clone(&self.ports.handler), self.outbox.clone());
-        let job = Box::new(move || {
-            let mut end = EndMessage { outbox, run: attempt.run, attempt: attempt.attempt, outcome: None };
+        // Told also if the job goes unperformed: then it has no thread.
+        let outcome = Some(Outcome::Error(NO_THREAD.into()));
+        let end = EndMessage { outbox, run: attempt.run, attempt: attempt.attempt, outcome };
+        self.pool.perform(Box::new(move || {
+            let mut end = end;
+            end.outcome = None;
             end.outcome = Some(handler.run(&attempt, &stop));
-        });
-        self.pool.perform(job).map_err(EngineError::Thread)
+        }));
     }
 
     /// Starts nothing more, lets what runs end, then tells it to stop. Told again, it does not wait.
@@ -402,7 +447,11 @@ impl Engine {
 
     fn drain_runs(&mut self, at_once: bool) -> Result<Stopped, EngineError> {
         self.vitals.ready = false;
-        self.turn(self.ports.clock.now(), vec![Input::Drain])?;
+        // What came while the disk was full has ended or never begun; its rows must not say otherwise.
+        let kept = std::mem::take(&mut self.kept_back);
+        let mut inputs: Vec<Input> = kept.into_iter().filter_map(|message| self.receive(message)).collect();
+        inputs.push(Input::Drain);
+        self.turn(self.ports.clock.now(), inputs)?;
         let at_once = at_once || self.runs_end_within(DRAIN)?;
         let words = |clean| if at_once { Stopped::AtOnce } else { clean };
         if self.running.is_empty() {
@@ -414,12 +463,15 @@ impl Engine {
     }
 
     /// Waits until nothing runs, at most so long; returns at once, with true, if told to stop at once.
-    fn runs_end_within(&mut self, grace: SignedDuration) -> Result<bool, EngineError> {
-        let until = self.ports.clock.now() + grace;
+    fn runs_end_within(&mut self, grace: Duration) -> Result<bool, EngineError> {
+        let until = Instant::now() + grace;
         while !self.running.is_empty() {
-            let left = Duration::try_from(until.duration_since(self.ports.clock.now())).unwrap_or(Duration::ZERO);
+            let left = until.saturating_duration_since(Instant::now());
             match self.kept_back.pop_front().or_else(|| self.inbox.recv_timeout(left).ok()) {
-                Some(Message::Shutdown { at_once: true }) => return Ok(true),
+                Some(Message::Shutdown { at_once: true }) => {
+                    self.will_stop(true);
+                    return Ok(true);
+                }
                 Some(message) => {
                     let inputs: Vec<Input> = self.receive(message).into_iter().collect();
                     if !inputs.is_empty() {
@@ -433,11 +485,11 @@ impl Engine {
     }
 
     fn tell_all(&self, cause: StopCause) {
-        self.running.values().for_each(|stop| stop.tell(cause));
+        self.running.values().for_each(|running| running.stop.tell(cause));
     }
 }
 
-/// Sends the end of an attempt even if its handler panicked.
+/// Sends the end of an attempt even if its handler panicked, or was never called.
 struct EndMessage {
     outbox: Sender<Message>,
     run: RunId,

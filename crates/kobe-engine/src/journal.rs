@@ -105,6 +105,7 @@ pub(crate) fn write_inputs(desk: &Desk, inputs: &[Input]) -> String {
                 };
                 json!(["ask", Slot::Manual { id: *id }.to_string(), verb, of, reason, operator])
             }
+            Input::GivenBack { run, attempt } => json!(["back", run.0, attempt]),
             Input::Drain => json!(["drain"]),
         })
         .collect();
@@ -135,6 +136,7 @@ fn read_input(desk: &Desk, row: &Value) -> Option<Input> {
             let order = order_of(desk, text(2)?.parse().ok()?, of).ok()?;
             Input::Asked { id: id(1)?, order, reason: text(4)?.to_owned(), operator: text(5)?.to_owned() }
         }
+        "back" => Input::GivenBack { run: RunId(number(1)?), attempt: number(2)?.try_into().ok()? },
         "drain" => Input::Drain,
         _ => return None,
     })

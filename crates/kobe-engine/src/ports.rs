@@ -154,7 +154,7 @@ pub trait Pulse: Send {
     /// Shows the state after a turn.
     fn beat(&mut self, vitals: &Vitals);
 
-    /// Learns that another desk is in force.
+    /// Learns that another desk is in force, before its first turn.
     fn reloaded(&mut self, desk: &Arc<Desk>);
 }
 

@@ -55,6 +55,8 @@ pub struct Vitals {
     pub started_at: Timestamp,
     /// When the planning loop last completed a turn.
     pub beat_at: Timestamp,
+    /// The latest instant that the machine has seen; it lies ahead while the clock, which was set back, has not caught up.
+    pub latest: Timestamp,
     /// Turns of the planning loop.
     pub cycles: u64,
     /// Starts and ends are being accepted.
@@ -91,6 +93,7 @@ impl Vitals {
         Vitals {
             started_at: at,
             beat_at: at,
+            latest: at,
             cycles: 0,
             ready: false,
             disk_full: None,

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use kobe_calendar::Market;
 use kobe_engine::journal::replay;
 use kobe_engine::{
-    Attempt, Batch, Clock, Engine, EngineError, Handler, JournalRow, NewDesk, Ports, Reloaded, Stop, StopCause,
-    Stopped, Store, StoreError, SystemClock, VirtualClock,
+    Attempt, Batch, Clock, Engine, EngineError, EngineHandle, Handler, JournalRow, NewDesk, Ports, Pulse, Reloaded,
+    Stop, StopCause, Stopped, Store, StoreError, SystemClock, VirtualClock, Vitals,
 };
 use kobe_plan::scheduler::{Recovered, Settings};
-use kobe_plan::{Alert, AlertKind, Catalog, Change, Desk, Outcome, Run, SourceFile, State, Verb, Wish};
+use kobe_plan::{Alert, AlertKind, Catalog, Change, Desk, Outcome, Reason, Run, SourceFile, State, Verb, Wish};
 
 type Log = Arc<Mutex<Vec<String>>>;
 
@@ -51,6 +51,9 @@ impl Store for Rows {
         }
         self.journal.lock().unwrap().extend_from_slice(batch.journal);
         for change in batch.changes {
+            if let Change::WishDone { id, .. } = change {
+                self.wishes.lock().unwrap().retain(|wish| wish.id != *id);
+            }
             if let Change::Run(run) = change {
                 self.log.lock().unwrap().push(format!("stored {}", run.state));
                 self.last.lock().unwrap().push(run.clone());
@@ -60,7 +63,7 @@ impl Store for Rows {
     }
 
     fn wishes(&mut self) -> Result<Vec<Wish>, StoreError> {
-        Ok(std::mem::take(&mut self.wishes.lock().unwrap()))
+        Ok(self.wishes.lock().unwrap().clone())
     }
 }
 
@@ -88,6 +91,15 @@ fn engine(
     handler: impl Fn(&Attempt, &Stop) -> Outcome + Send + Sync + 'static,
     clock: Arc<dyn Clock>,
 ) -> (Engine, Fixture) {
+    engine_of(WORK, handler, clock, Box::new(()))
+}
+
+fn engine_of(
+    desk: &str,
+    handler: impl Fn(&Attempt, &Stop) -> Outcome + Send + Sync + 'static,
+    clock: Arc<dyn Clock>,
+    pulse: Box<dyn Pulse>,
+) -> (Engine, Fixture) {
     let rows = Rows::default();
     rows.wishes.lock().unwrap().push(wish("work"));
     let (alarm, alarms) = channel();
@@ -96,20 +108,24 @@ fn engine(
         store: Box::new(rows.clone()),
         handler: Arc::new(Does(handler)),
         clock,
-        pulse: Box::new(()),
+        pulse,
         alarm: Arc::new(move |alert| alarm.lock().unwrap().send(alert).expect("the test hears")),
         build: "a test".into(),
     };
     let market = Arc::new(Market::bundled().expect("bundled rules are sound"));
-    let engine = Engine::new(parse(WORK), market, Settings::LIVE, &mut |_| None, ports).expect("it recovers");
+    let engine = Engine::new(parse(desk), market, Settings::LIVE, &mut |_| None, ports).expect("it recovers");
     (engine, Fixture { rows, alarms })
 }
 
 fn wish(task: &str) -> Wish {
+    asked(7, Verb::Run, task)
+}
+
+fn asked(id: u128, verb: Verb, of: &str) -> Wish {
     Wish {
-        id: 7,
-        verb: Verb::Run,
-        name: task.into(),
+        id,
+        verb,
+        name: of.into(),
         reason: "a test".into(),
         operator: "anna".into(),
         asked_at: Timestamp::UNIX_EPOCH,
@@ -243,6 +259,178 @@ fn an_engine_that_is_told_to_stop_on_a_full_disk_says_so() {
     handle.shutdown(false);
     let ended = running.join().expect("no panic");
     assert!(matches!(ended, Err(EngineError::Store(StoreError::Full(_)))), "{ended:?}");
+}
+
+/// Work that says when it begins and which word to stop it hears, and ends when it has heard one.
+fn until_told() -> (impl Fn(&Attempt, &Stop) -> Outcome + Send + Sync, Receiver<()>, Receiver<StopCause>) {
+    let ((began, has_begun), (told, heard)) = (channel(), channel());
+    let (began, told) = (Mutex::new(began), Mutex::new(told));
+    let work = move |_: &Attempt, stop: &Stop| {
+        began.lock().unwrap().send(()).expect("the test waits");
+        let cause = loop {
+            if let Some(cause) = stop.wait(Duration::from_secs(60)) {
+                break cause;
+            }
+        };
+        told.lock().unwrap().send(cause).expect("the test waits");
+        if cause == StopCause::Timeout { Outcome::TimedOut } else { Outcome::Interrupted }
+    };
+    (work, has_begun, heard)
+}
+
+/// Has the engine come upon a full disk: it refuses a wish, and cannot store that.
+fn fill_the_disk(fixture: &Fixture, handle: &EngineHandle) {
+    *fixture.rows.disk.lock().unwrap() = Disk::Full;
+    fixture.rows.wishes.lock().unwrap().push(asked(8, Verb::Run, "nobody"));
+    handle.look();
+    let told = fixture.alarms.recv().expect("the full disk is told");
+    assert_eq!((told.kind, told.recovery), (AlertKind::DiskFull, false));
+}
+
+#[test]
+fn what_runs_past_its_time_is_told_to_stop_also_while_nothing_can_be_stored() {
+    let (work, has_begun, heard) = until_told();
+    let desk = format!("{WORK}timeout = \"3s\"\n");
+    let (mut engine, fixture) = engine_of(&desk, work, Arc::new(SystemClock), Box::new(()));
+    let (handle, board) = (engine.handle(), engine.board());
+    let running = std::thread::spawn(move || engine.run());
+    has_begun.recv().expect("the wish starts the run");
+    fill_the_disk(&fixture, &handle);
+    assert_eq!(heard.recv_timeout(Duration::from_secs(60)), Ok(StopCause::Timeout));
+    assert!(board.read().disk_full.is_some(), "the disk is as full as before");
+    *fixture.rows.disk.lock().unwrap() = Disk::Sound;
+    assert!(fixture.alarms.recv().expect("that is told").recovery);
+    handle.shutdown(false);
+    assert_eq!(running.join().expect("no panic").expect("no storage error"), Stopped::Clean);
+    let last = fixture.rows.last.lock().unwrap().last().expect("a row").clone();
+    assert_eq!((last.state, last.outcome), (State::Failed, Some(Outcome::TimedOut)), "the row follows");
+}
+
+#[test]
+fn what_is_cancelled_is_told_to_stop_also_while_nothing_can_be_stored() {
+    let (work, has_begun, heard) = until_told();
+    let (mut engine, fixture) = engine(work, Arc::new(SystemClock));
+    let handle = engine.handle();
+    let running = std::thread::spawn(move || engine.run());
+    has_begun.recv().expect("the wish starts the run");
+    fill_the_disk(&fixture, &handle);
+    fixture.rows.wishes.lock().unwrap().push(asked(9, Verb::Cancel, "1"));
+    assert_eq!(heard.recv_timeout(Duration::from_secs(60)), Ok(StopCause::Timeout));
+    *fixture.rows.disk.lock().unwrap() = Disk::Sound;
+    assert!(fixture.alarms.recv().expect("that is told").recovery);
+    handle.shutdown(false);
+    assert_eq!(running.join().expect("no panic").expect("no storage error"), Stopped::Clean);
+    let last = fixture.rows.last.lock().unwrap().last().expect("a row").clone();
+    assert_eq!((last.state, last.reason), (State::Failed, Some(Reason::Operator)), "the row follows, and says who");
+    assert!(fixture.rows.wishes.lock().unwrap().is_empty(), "the word is answered");
+}
+
+#[test]
+fn a_start_that_a_full_disk_has_made_too_late_is_judged_again_and_uses_no_attempt() {
+    let (began, has_begun) = channel();
+    let began: Mutex<Sender<u32>> = Mutex::new(began);
+    let clock = Arc::new(VirtualClock::new("2026-11-23T15:00:00Z".parse::<Timestamp>().expect("an instant")));
+    let desk = format!("{WORK}idempotent = true\n");
+    let work = move |attempt: &Attempt, _: &Stop| {
+        began.lock().unwrap().send(attempt.attempt).expect("the test waits");
+        Outcome::Ok("".into())
+    };
+    let (mut engine, fixture) = engine_of(&desk, work, Arc::clone(&clock) as Arc<dyn Clock>, Box::new(()));
+    *fixture.rows.disk.lock().unwrap() = Disk::Full;
+    let handle = engine.handle();
+    let running = std::thread::spawn(move || engine.run());
+    fixture.alarms.recv().expect("the full disk is told");
+    clock.set("2026-11-23T15:00:10Z".parse::<Timestamp>().expect("an instant"));
+    *fixture.rows.disk.lock().unwrap() = Disk::Sound;
+    assert_eq!(has_begun.recv_timeout(Duration::from_secs(60)), Ok(1), "it begins once, and for the first time");
+    handle.shutdown(false);
+    assert_eq!(running.join().expect("no panic").expect("no storage error"), Stopped::Clean);
+    let last = fixture.rows.last.lock().unwrap().last().expect("a row").clone();
+    assert_eq!((last.state, last.attempt), (State::Completed, 1));
+    let rows = fixture.rows.journal.lock().unwrap();
+    assert!(rows.iter().any(|row| row.body.contains("\"back\"")), "it is in the journal");
+    let market = Arc::new(Market::bundled().expect("bundled rules are sound"));
+    let lived = replay(&rows, &|_| Some(parse(&desk)), &market, &mut |_, _, _| {}).expect("it can be lived again");
+    assert_eq!(lived.differs, None);
+}
+
+#[test]
+fn whoever_waits_for_a_reload_learns_at_once_that_the_engine_has_ended() {
+    let (mut engine, fixture) = engine(|_, _| Outcome::Ok("".into()), Arc::new(SystemClock));
+    *fixture.rows.disk.lock().unwrap() = Disk::Full;
+    let handle = engine.handle();
+    let running = std::thread::spawn(move || {
+        let ended = engine.run();
+        // Whoever has run it still holds it.
+        (engine, ended)
+    });
+    fixture.alarms.recv().expect("the full disk is told");
+    let (asker, desk) = (handle.clone(), parse(WORK));
+    let new = NewDesk { standing: vec![None; desk.tasks.len()], desk };
+    let asking = std::thread::spawn(move || asker.reload(new, Duration::from_secs(24 * 3600)));
+    handle.shutdown(false);
+    let (engine, ended) = running.join().expect("no panic");
+    assert!(matches!(ended, Err(EngineError::Store(StoreError::Full(_)))), "{ended:?}");
+    assert_eq!(asking.join().expect("no panic"), Reloaded::Silent);
+    assert!(handle.ping(Duration::from_secs(24 * 3600)).is_none(), "nor does anybody else wait");
+    drop(engine);
+}
+
+#[test]
+fn an_engine_that_is_being_stopped_takes_no_other_desk_and_waits_for_no_disk() {
+    let (told, heard) = channel();
+    let told: Mutex<Sender<()>> = Mutex::new(told);
+    let (go, gone) = channel::<()>();
+    let gone: Mutex<Receiver<()>> = Mutex::new(gone);
+    let work = move |_: &Attempt, stop: &Stop| {
+        while stop.wait(Duration::from_secs(60)).is_none() {}
+        told.lock().unwrap().send(()).expect("the test waits");
+        gone.lock().unwrap().recv().expect("the test says so");
+        Outcome::Interrupted
+    };
+    let (mut engine, fixture) = engine(work, Arc::new(SystemClock));
+    let handle = engine.handle();
+    let running = std::thread::spawn(move || engine.run());
+    handle.shutdown(false);
+    let desk = parse(&format!("{WORK}{}", WORK.replace("\"work\"", "\"other\"")));
+    let new = NewDesk { standing: vec![None; desk.tasks.len()], desk };
+    assert_eq!(handle.reload(new, Duration::from_secs(60)), Reloaded::Refused("the desk is being stopped".into()));
+    handle.shutdown(true);
+    heard.recv().expect("told twice, it tells what runs");
+    *fixture.rows.disk.lock().unwrap() = Disk::Full;
+    go.send(()).expect("the work waits");
+    let ended = running.join().expect("no panic");
+    assert!(matches!(ended, Err(EngineError::Store(StoreError::Full(_)))), "{ended:?}");
+}
+
+/// Says what it hears of the loop, with the desk.
+struct Hears(Log);
+
+impl Pulse for Hears {
+    fn beat(&mut self, vitals: &Vitals) {
+        self.0.lock().unwrap().push(format!("turn {}", vitals.config));
+    }
+
+    fn reloaded(&mut self, desk: &Arc<Desk>) {
+        self.0.lock().unwrap().push(format!("in force {}", desk.hash));
+    }
+}
+
+#[test]
+fn that_another_desk_is_in_force_is_told_before_its_first_turn() {
+    let log = Log::default();
+    let pulse = Box::new(Hears(Arc::clone(&log)));
+    let (mut engine, _fixture) = engine_of(WORK, |_, _| Outcome::Ok("".into()), Arc::new(SystemClock), pulse);
+    let handle = engine.handle();
+    let running = std::thread::spawn(move || engine.run());
+    let desk = parse(&format!("{WORK}{}", WORK.replace("\"work\"", "\"other\"")));
+    let (hash, new) = (desk.hash.clone(), NewDesk { standing: vec![None; desk.tasks.len()], desk });
+    assert_eq!(handle.reload(new, Duration::from_secs(60)), Reloaded::InForce);
+    handle.shutdown(false);
+    running.join().expect("no panic").expect("no storage error");
+    let heard = log.lock().unwrap();
+    let first = heard.iter().find(|line| line.contains(&hash));
+    assert_eq!(first, Some(&format!("in force {hash}")), "{heard:?}");
 }
 
 #[test]

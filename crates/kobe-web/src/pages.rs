@@ -1,9 +1,9 @@
 //! Pages: what each path answers.
 
 use axum::http::StatusCode;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kobe_engine::Vitals;
-use kobe_engine::watch::HEARTBEAT;
+use kobe_engine::watch::is_stale;
 use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
@@ -44,7 +44,7 @@ struct Check {
 }
 
 fn is_alive(vitals: &Vitals, now: Timestamp) -> bool {
-    now.duration_since(vitals.beat_at) <= HEARTBEAT
+    !is_stale(vitals.beat_at, now)
 }
 
 fn checks(deck: &Deck, vitals: &Vitals, now: Timestamp) -> Vec<Check> {
@@ -55,6 +55,8 @@ fn checks(deck: &Deck, vitals: &Vitals, now: Timestamp) -> Vec<Check> {
         grade: if alive { Grade::Green } else { Grade::Red },
         detail: if alive {
             "the planning loop turns".into()
+        } else if vitals.beat_at > now {
+            "the planning loop has not turned since the clock was set back".into()
         } else {
             "the planning loop has not turned for over 5 minutes".into()
         },
@@ -100,7 +102,22 @@ fn checks(deck: &Deck, vitals: &Vitals, now: Timestamp) -> Vec<Check> {
             age_s: Some(0.0),
         },
     };
-    vec![heartbeat, accepting, queues, kill, calendar, watched(deck), alerts(deck), files(deck), disk(deck, vitals)]
+    let beside = [watched(deck), alerts(deck), files(deck), disk(deck, vitals)];
+    [heartbeat, accepting, queues, kill, calendar].into_iter().chain(beside).chain(clock(vitals, now)).collect()
+}
+
+/// A clock that goes back by less is being trimmed, not set.
+const SET_BACK: SignedDuration = SignedDuration::from_secs(1);
+
+/// Says that the clock was set back, until it has caught up: only then it matters.
+fn clock(vitals: &Vitals, now: Timestamp) -> Option<Check> {
+    let left = vitals.latest.duration_since(now);
+    (left > SET_BACK).then(|| Check {
+        name: "clock",
+        grade: Grade::Amber,
+        detail: format!("the clock was set back: nothing new is due for {} s", left.as_secs()),
+        age_s: None,
+    })
 }
 
 /// What the watchdog says, which is not the loop that it watches.

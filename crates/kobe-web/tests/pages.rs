@@ -150,6 +150,23 @@ fn a_loop_that_stands_still_is_told_after_five_minutes() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_is_shown_until_it_has_caught_up() {
+    let fixture = serve(Vitals { latest: start() + SignedDuration::from_secs(60), ..vitals() }, true);
+    for (seconds, status, left) in [(0, "degraded", Some(60)), (40, "degraded", Some(20)), (60, "healthy", None)] {
+        fixture.clock.set(start() + SignedDuration::from_secs(seconds));
+        let reply = get(&fixture, "/health");
+        assert_eq!((reply.status, &reply.json()["status"]), (200, &status.into()), "{seconds} s later");
+        let shown = left.map(|left| format!("the clock was set back: nothing new is due for {left} s"));
+        assert_eq!(reply.json()["checks"]["clock"]["detail"], json!(shown), "{seconds} s later");
+    }
+    // A loop that has not turned since then is not known to live.
+    let ahead = serve(Vitals { beat_at: start() + SignedDuration::from_hours(1), ..vitals() }, true);
+    assert_eq!(get(&ahead, "/liveness").status, 503);
+    let heartbeat = &get(&ahead, "/health").json()["checks"]["heartbeat"];
+    assert_eq!(heartbeat["detail"], "the planning loop has not turned since the clock was set back");
+}
+
+#[test]
 fn readiness_follows_the_engine() {
     let drained = Vitals { ready: false, ..vitals() };
     let starting = Vitals { cycles: 0, ..drained.clone() };

@@ -1,16 +1,18 @@
 //! Keeping: every turn and what led to it, in one transaction.
 //!
-//! Rule: a full disk is waited out: the turn is stored when there is room again, nothing is performed before, and what came meanwhile is kept in memory. Every other fault
-//! ends the engine. Turns that changed nothing are noted and stored with the next that does.
+//! Rule: a full disk is waited out: the turn is stored when there is room again, nothing is performed before, and what came meanwhile is kept in memory. Only the word to stop
+//! needs no row: what has used its time, or is cancelled, hears it meanwhile. Every other fault ends the engine, and so does a full disk once it was told to stop. Turns that
+//! changed nothing are noted and stored with the next that does.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use kobe_plan::alert::Severity;
-use kobe_plan::{Alert, AlertKind, Change, Outcome, Start};
+use kobe_plan::{Alert, AlertKind, Change, RunId, Start, Verb};
 
-use super::{Engine, EngineError, Message};
+use super::{AFTER_TOLD, Engine, EngineError, Message};
+use crate::handler::StopCause;
 use crate::journal::{Begin, Why};
 use crate::ports::{Batch, JournalRow, StoreError};
 
@@ -82,6 +84,9 @@ impl Engine {
 
     /// Waits a moment for room. Messages are kept, pings are answered; who tells it to stop ends it, since nothing can be stored.
     fn wait_for_room(&mut self, since: Timestamp, what: &str) -> Result<(), EngineError> {
+        if self.stop_by.is_some_and(|by| Instant::now() >= by) {
+            return Err(StoreError::Full(what.to_owned()).into());
+        }
         if self.vitals.disk_full.is_none() {
             let title = "the disk is full: nothing starts until there is room";
             let detail = format!("{what}\nresults are kept in memory; make room, a restart is not needed");
@@ -92,9 +97,34 @@ impl Engine {
         self.board.write(&self.vitals);
         match self.inbox.recv_timeout(TRY_AGAIN) {
             Ok(Message::Ping(answer)) => self.answer_ping(&answer),
-            Ok(Message::Shutdown { .. }) => return Err(StoreError::Full(what.to_owned()).into()),
+            Ok(Message::Shutdown { .. }) => {
+                self.will_stop(true);
+                return Err(StoreError::Full(what.to_owned()).into());
+            }
             Ok(message) => self.kept_back.push_back(message),
             Err(_) => {}
+        }
+        self.stop_without_a_row()
+    }
+
+    /// Tells what has used its time, and what an operator has cancelled, to stop. What becomes of it is stored when there is room.
+    fn stop_without_a_row(&mut self) -> Result<(), EngineError> {
+        if self.running.is_empty() {
+            return Ok(());
+        }
+        let now = Instant::now();
+        for running in self.running.values().filter(|running| running.until.is_some_and(|until| until <= now)) {
+            running.stop.tell(StopCause::Timeout);
+        }
+        if self.stop_by.is_some_and(|by| now + AFTER_TOLD >= by) {
+            // It is about to give up: what runs gets its time to end before.
+            self.tell_all(StopCause::Shutdown);
+        }
+        // They stay open, and are answered by the machine.
+        for wish in self.ports.store.wishes()?.iter().filter(|wish| wish.verb == Verb::Cancel) {
+            if let Some(running) = wish.name.parse::<RunId>().ok().and_then(|run| self.running.get(&run)) {
+                running.stop.tell(StopCause::Timeout);
+            }
         }
         Ok(())
     }
@@ -103,6 +133,7 @@ impl Engine {
         let now = self.ports.clock.now();
         let waited = now.duration_since(since).max(SignedDuration::from_nanos(1));
         self.vitals.disk_full = None;
+        self.wishes_first = true;
         let title = format!("the disk has room again after {} s; the desk goes on", waited.as_secs());
         (self.ports.alarm)(disk_alert(now, Severity::Info, &title).recovered());
         waited
@@ -113,10 +144,9 @@ impl Engine {
         self.ports.clock.now().duration_since(start.due) > TOO_LATE
     }
 
-    /// Gives a start back that was stored and must not be performed any more: as interrupted, so that it is judged again where it may be repeated.
+    /// Gives a start back that was stored and must not be performed any more: it never began, and is judged again where it may be repeated.
     pub(super) fn give_back(&mut self, start: &Start) {
-        let ended = Message::Ended { run: start.run, attempt: start.attempt, outcome: Outcome::Interrupted };
-        self.kept_back.push_back(ended);
+        self.kept_back.push_back(Message::GivenBack { run: start.run, attempt: start.attempt });
     }
 }
 

@@ -1,8 +1,9 @@
 //! Lateness: how late the last starts were, and whether any slot was started twice.
 //!
-//! Kept by the loop for the watchdog, which asks for it with every ping; a few thousand numbers, never more.
+//! Kept by the loop for the watchdog, which asks for it with every ping; a few thousand numbers, never more. How long ago a start was is measured on the monotonic clock.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use kobe_plan::{RunId, Slot, Start, TaskIx};
@@ -11,12 +12,12 @@ use kobe_plan::{RunId, Slot, Start, TaskIx};
 const KEPT: usize = 1024;
 
 /// A start is judged for so long. A count alone would hold one late start against a quiet desk for days.
-const JUDGED_FOR: SignedDuration = SignedDuration::from_mins(5);
+const JUDGED_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// The last starts.
 #[derive(Debug, Default)]
 pub(super) struct Lateness {
-    late_us: VecDeque<(Timestamp, u64)>,
+    late_us: VecDeque<(Instant, u64)>,
     last_start: Option<Timestamp>,
     slots: HashMap<(TaskIx, Slot), (RunId, u32)>,
     order: VecDeque<(TaskIx, Slot)>,
@@ -48,7 +49,7 @@ impl Lateness {
     }
 
     /// Notes how late a start on time was, microseconds.
-    pub(super) fn note(&mut self, now: Timestamp, late_us: u64) {
+    pub(super) fn note(&mut self, now: Instant, late_us: u64) {
         if self.late_us.len() == KEPT {
             self.late_us.pop_front();
         }
@@ -70,8 +71,8 @@ impl Lateness {
     }
 
     /// Returns the 99th percentile (nearest rank) of the starts of the last minutes; zero without any.
-    pub(super) fn p99(&self, now: Timestamp) -> SignedDuration {
-        let lately = |at: Timestamp| now.duration_since(at) <= JUDGED_FOR;
+    pub(super) fn p99(&self, now: Instant) -> SignedDuration {
+        let lately = |at: Instant| now.saturating_duration_since(at) <= JUDGED_FOR;
         let mut sorted: Vec<u64> = self.late_us.iter().filter(|(at, _)| lately(*at)).map(|(_, late)| *late).collect();
         sorted.sort_unstable();
         let rank = (sorted.len() * 99).div_ceil(100);
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_99th_percentile_is_a_start_that_was() {
-        let (mut lateness, now) = (Lateness::new(), Timestamp::UNIX_EPOCH);
+        let (mut lateness, now) = (Lateness::new(), Instant::now());
         assert_eq!(lateness.p99(now), SignedDuration::ZERO);
         (1..=200).for_each(|us| lateness.note(now, us));
         assert_eq!(lateness.p99(now), SignedDuration::from_micros(198));
@@ -128,10 +129,10 @@ mod tests {
 
     #[test]
     fn one_late_start_is_not_held_against_a_quiet_desk_for_ever() {
-        let (mut lateness, then) = (Lateness::new(), Timestamp::UNIX_EPOCH);
+        let (mut lateness, then) = (Lateness::new(), Instant::now());
         lateness.note(then, 3_000_000);
         assert_eq!(lateness.p99(then + JUDGED_FOR), SignedDuration::from_secs(3), "it is told");
-        let later = then + JUDGED_FOR + SignedDuration::from_secs(1);
+        let later = then + JUDGED_FOR + Duration::from_secs(1);
         assert_eq!(lateness.p99(later), SignedDuration::ZERO, "and is over, though nothing has started since");
     }
 }

@@ -62,6 +62,11 @@ impl Engine {
         if settled.swap(true, Ordering::SeqCst) {
             return;
         }
+        if self.stop_by.is_some() {
+            // A desk that ends takes no other; and the row of it could be waited for on a full disk.
+            let _ = answer.send(Reloaded::Refused("the desk is being stopped".into()));
+            return;
+        }
         let told = match self.put_in_force(new) {
             Ok(told) => told,
             Err(error) => {
@@ -97,6 +102,7 @@ impl Engine {
         }
         self.lateness.forget_slots();
         self.vitals.config.clone_from(&new.desk.hash);
+        // Before the first turn of the new desk: whatever begins in it finds the new configuration in force.
         self.ports.pulse.reloaded(&new.desk);
         self.turn(now, Vec::new())?;
         Ok(Reloaded::InForce)

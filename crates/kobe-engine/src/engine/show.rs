@@ -12,6 +12,7 @@ impl Engine {
         let vitals = &mut self.vitals;
         vitals.cycles += 1;
         vitals.beat_at = now;
+        vitals.latest = self.scheduler.now();
         if let Some(start) = last {
             vitals.last_task.clone_from(&self.desk.task(start.task).name);
         }

@@ -6,25 +6,52 @@ use super::{Ended, Scheduler, Timer};
 use crate::judge::{Facts, Verdict, judge};
 use crate::run::{Change, Outcome, Reason, Run, RunId, State};
 use crate::slot::Occurrence;
-use crate::task::Task;
+use crate::task::{Task, TaskIx};
 
 /// The longest wait between attempts.
 const BACKOFF_MOST: SignedDuration = SignedDuration::from_hours(1);
 
 impl Scheduler {
     pub(super) fn ended(&mut self, id: RunId, attempt: u32, outcome: Outcome) {
-        let current =
-            self.live.get(&id).is_some_and(|l| l.run.state == State::Running && l.run.attempt == attempt && !l.armed);
-        if !current {
-            self.turn.stale += 1;
+        if self.current(id, attempt).is_none() {
             return;
         }
-        let ix = self.live[&id].run.task;
-        let task = self.desk.task(ix);
+        self.forget_attempt(id);
+        self.settle(id, outcome);
+    }
+
+    /// Returns the task of a run whose attempt is on its way; any other is stale and counted.
+    fn current(&mut self, id: RunId, attempt: u32) -> Option<TaskIx> {
+        let live = self.live.get(&id);
+        let live = live.filter(|l| l.run.state == State::Running && l.run.attempt == attempt && !l.armed);
+        if live.is_none() {
+            self.turn.stale += 1;
+        }
+        live.map(|l| l.run.task)
+    }
+
+    /// Frees the place of an attempt in its lane.
+    fn forget_attempt(&mut self, id: RunId) {
+        let task = self.desk.task(self.live[&id].run.task);
         self.queues.end(task.lane, task.heavy);
         // The deadline belongs to the attempt: it must not stop the next one.
         self.forget_deadline(id);
-        self.settle(id, outcome);
+    }
+
+    /// Takes back a start that was not performed: the attempt is not used. It is judged again where it may be repeated.
+    pub(super) fn given_back(&mut self, id: RunId, attempt: u32) {
+        let Some(ix) = self.current(id, attempt) else { return };
+        let may_be_repeated = self.desk.task(ix).idempotent;
+        self.forget_attempt(id);
+        let live = self.live.get_mut(&id).expect("looked up above");
+        live.run.attempt -= 1;
+        live.run.outcome = Some(Outcome::Interrupted);
+        live.run.reason = Some(live.stopped_for.unwrap_or(Reason::Interrupted));
+        if live.stopped_for.is_some() || !may_be_repeated {
+            live.run.state = State::Failed;
+            return self.finish(id);
+        }
+        self.again(id, SignedDuration::ZERO);
     }
 
     /// Decides what a finished attempt means for its run.
@@ -41,9 +68,8 @@ impl Scheduler {
             Outcome::Gated(_) => (State::Skipped, Some(Reason::Gate)),
             Outcome::Unavailable(_) => (State::Skipped, Some(Reason::Unavailable)),
             Outcome::NotBuilt => (State::Skipped, Some(Reason::NotBuilt)),
-            Outcome::Interrupted if task.idempotent => {
-                // Told to stop by us: the attempt does not count.
-                live.run.attempt -= 1;
+            // Told to stop by us. The attempt counts: what is interrupted again and again must come to an end.
+            Outcome::Interrupted if task.idempotent && live.run.attempt <= task.retry.limit => {
                 (State::Pending, Some(Reason::Interrupted))
             }
             Outcome::Interrupted => (State::Failed, Some(Reason::Interrupted)),
@@ -64,8 +90,14 @@ impl Scheduler {
             return self.finish(id);
         }
         let wait = if immediate { SignedDuration::ZERO } else { backoff(task, live.run.attempt, id) };
+        self.again(id, wait);
+    }
+
+    /// Has a run tried again after a wait.
+    fn again(&mut self, id: RunId, wait: SignedDuration) {
         let at = self.now + wait;
-        let live = self.live.get_mut(&id).expect("still live");
+        let live = self.live.get_mut(&id).expect("the caller found it");
+        live.run.state = State::Pending;
         live.run.retry_at = Some(at);
         self.store_run(id);
         self.set_timer(at, Timer::Retry, id);
@@ -93,7 +125,8 @@ impl Scheduler {
         let (attempt, interrupted) = (run.attempt, run.reason == Some(Reason::Interrupted));
         // What never began is missed after its grace; what we interrupted ourselves, or what makes good for an absence, has none. What may trade always has one.
         let excused = (interrupted && !task.right.trades()) || run.catchup || live.in_time;
-        let too_late = attempt == 0 && !excused && self.now.duration_since(run.due) > task.grace;
+        let is_first = attempt == 0 || interrupted;
+        let too_late = is_first && !excused && self.now.duration_since(run.due) > task.grace;
         let verdict = if too_late { Verdict::Skip(Reason::GraceExpired) } else { self.judge_again(id) };
         match verdict {
             // What never began may still have to wait for what must end first.

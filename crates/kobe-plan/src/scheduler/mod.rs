@@ -70,6 +70,13 @@ pub enum Input {
         /// What it came to.
         outcome: Outcome,
     },
+    /// A start was not performed: its moment had passed before its row was stored.
+    GivenBack {
+        /// Whose.
+        run: RunId,
+        /// Which attempt; another one than the current is stale and changes nothing.
+        attempt: u32,
+    },
     /// An operator wishes a task to run now.
     RunNow {
         /// The wish, a ULID.
@@ -216,6 +223,8 @@ pub struct Scheduler {
     draining: bool,
     /// What was missed in this turn, told as one.
     missed: Missed,
+    /// Deadlines that were found to have passed while nobody was there, told as one of each kind.
+    passed: Passed,
     turn: Turn,
 }
 
@@ -223,14 +232,13 @@ impl Scheduler {
     /// Takes one step: everything that happened, then everything that is due at `now`.
     ///
     /// A `now` before that of an earlier step (a clock set back) is taken as that earlier instant: nothing fires twice.
-    /// Deadlines that were found to have passed while nobody was there, told as one of each kind.
-    passed: Passed,
     pub fn step(&mut self, now: Timestamp, inputs: impl IntoIterator<Item = Input>) -> Turn {
         self.notice_clock(now);
         self.now = self.now.max(now);
         for input in inputs {
             match input {
                 Input::Ended { run, attempt, outcome } => self.ended(run, attempt, outcome),
+                Input::GivenBack { run, attempt } => self.given_back(run, attempt),
                 Input::RunNow { id, task } => self.run_now(id, task),
                 Input::Asked { id, order, reason, operator } => self.asked(id, &order, reason, operator),
                 Input::Drain => self.drain(),
@@ -271,6 +279,11 @@ impl Scheduler {
             .values()
             .filter(|l| l.run.state == State::Pending && !l.held && l.run.retry_at.is_none() && free(&l.run))
             .count()
+    }
+
+    /// Returns the latest instant it has seen. A clock that was set back lies behind it.
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Returns the market.

@@ -504,7 +504,7 @@ fn what_was_interrupted_is_taken_up_again_however_long_ago_it_was_due() {
         vec![Input::Ended { run: due.starts[0].run, attempt: 1, outcome: Outcome::Interrupted }],
     );
     let run = b.rows.values().next().expect("the row").clone();
-    assert_eq!((run.state, run.reason, run.attempt), (State::Pending, Some(Reason::Interrupted), 0));
+    assert_eq!((run.state, run.reason, run.attempt), (State::Pending, Some(Reason::Interrupted), 1));
     let recovered = Recovered {
         cursors: vec![RecoveredCursor {
             task: "a".into(),
@@ -519,6 +519,58 @@ fn what_was_interrupted_is_taken_up_again_however_long_ago_it_was_due() {
     };
     let mut again = Bench::recover(Arc::clone(b.machine.desk()), Settings::SERIAL, recovered, t("2026-11-23T11:00"));
     assert_eq!(again.step("2026-11-23T11:00", vec![]).starts.len(), 1);
+}
+
+#[test]
+fn what_is_interrupted_again_and_again_comes_to_an_end() {
+    let desk = desk(&DAILY.replace("at =", "retries = 1\nat ="));
+    let mut b = Bench::recover(Arc::clone(&desk), Settings::SERIAL, Recovered::default(), t("2026-11-23T09:00"));
+    let mut attempts = Vec::new();
+    for at in ["2026-11-23T10:00", "2026-11-23T10:10", "2026-11-23T10:20"] {
+        for start in b.step(at, vec![]).starts {
+            attempts.push(start.attempt);
+            let ended = Input::Ended { run: start.run, attempt: start.attempt, outcome: Outcome::Interrupted };
+            b.step(at, vec![Input::Drain, ended]);
+        }
+        let run = b.rows.values().next().expect("the row").clone();
+        let live = if run.state.is_terminal() { vec![] } else { vec![RecoveredRun { task: "a".into(), run }] };
+        let cursor = RecoveredCursor { task: "a".into(), planned_to: t("2026-11-23T10:00"), turns: 0, last_turn: None };
+        let recovered = Recovered { cursors: vec![cursor], live, next_run: 2, ..Recovered::default() };
+        let rows = std::mem::take(&mut b.rows);
+        b = Bench::recover(Arc::clone(&desk), Settings::SERIAL, recovered, t(at));
+        b.rows = rows;
+    }
+    assert_eq!(attempts, [1, 2], "one more than the retries");
+    let run = b.rows.values().next().expect("the row");
+    assert_eq!((run.state, run.reason, run.attempt), (State::Failed, Some(Reason::Interrupted), 2));
+}
+
+#[test]
+fn a_start_that_was_given_back_has_used_no_attempt() {
+    let mut b = Bench::new(&DAILY.replace("at =", "retries = 0\nat ="), Settings::SERIAL, "2026-11-23T09:00");
+    let start = b.step("2026-11-23T10:00", vec![]).starts[0].clone();
+    let stale = b.step("2026-11-23T10:00:01", vec![Input::GivenBack { run: start.run, attempt: 7 }]);
+    assert_eq!((stale.stale, stale.changes.len()), (1, 0), "another attempt than the current");
+    let again = b.step("2026-11-23T10:00:05", vec![Input::GivenBack { run: start.run, attempt: 1 }]);
+    assert_eq!(again.starts.iter().map(|s| s.attempt).collect::<Vec<_>>(), [1], "it is judged again, and begins");
+    // Where it may not be repeated it is over, and a person is told.
+    let text = DAILY.replace("at =", "idempotent = false\nat =");
+    let mut b = Bench::new(&text, Settings::SERIAL, "2026-11-23T09:00");
+    let start = b.step("2026-11-23T10:00", vec![]).starts[0].clone();
+    let over = b.step("2026-11-23T10:00:05", vec![Input::GivenBack { run: start.run, attempt: 1 }]);
+    assert_eq!(b.table(), ["a 2026-11-23T10:00 failed(interrupted)"]);
+    assert!(over.changes.iter().any(|c| matches!(c, Change::Alert(_))), "{:?}", over.changes);
+}
+
+#[test]
+fn what_may_trade_and_was_interrupted_is_missed_after_its_grace() {
+    let text = "[[group.task]]\nname = \"a\"\ncall = \"send\"\nat = \"10:00\"\nidempotent = true\nretries = 2\n";
+    for (at, starts) in [("2026-11-23T10:00:30", 1), ("2026-11-23T10:05", 0)] {
+        let mut b = Bench::new(text, Settings::SERIAL, "2026-11-23T09:00");
+        let start = b.step("2026-11-23T10:00", vec![]).starts[0].clone();
+        let ended = Input::Ended { run: start.run, attempt: 1, outcome: Outcome::Interrupted };
+        assert_eq!(b.step(at, vec![ended]).starts.len(), starts, "interrupted at {at}");
+    }
 }
 
 #[test]
