@@ -22,6 +22,7 @@ mod output;
 mod outside;
 mod picture;
 mod pruning;
+mod pulse;
 mod readying;
 mod reload;
 mod scratch;

@@ -61,8 +61,8 @@ pub struct Parts {
     pub voice: Voice,
     /// Tells a person.
     pub alarm: Alarm,
-    /// Hears which configuration is in force.
-    pub in_force: Box<dyn Fn(&Desk) + Send + Sync>,
+    /// Hears that another desk is in force.
+    pub in_force: Box<dyn Fn() + Send + Sync>,
 }
 
 /// Reads the desk anew when it is told to.
@@ -97,7 +97,7 @@ impl Reloader {
         let standings = (0..new.tasks.len()).map(|i| standing(&new, TaskIx(i as u32))).collect();
         match self.parts.engine.reload(NewDesk { desk: Arc::clone(&new), standing: standings }, PATIENCE) {
             Reloaded::InForce => {
-                (self.parts.in_force)(&new);
+                (self.parts.in_force)();
                 let words = format!(
                     "{occasion}: desk {} is in force (config {} → {}): {changes}",
                     new.name,

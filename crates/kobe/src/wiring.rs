@@ -26,6 +26,7 @@ use crate::hands::Hands;
 use crate::kill;
 use crate::narrator::Narrator;
 use crate::operator::Attended;
+use crate::pulse::InForce;
 use crate::readying::{self, Ready};
 use crate::settings::Shell;
 use crate::signs;
@@ -99,7 +100,7 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
         services: Arc::clone(&services),
     });
     let pruner = store.pruner();
-    let (pulse, troubles) = pulse(shell, loaded, market)?;
+    let (pulse, troubles) = pulse(shell, loaded, market, &services)?;
     let day = Arc::clone(market);
     let attended = Attended {
         inner: store,
@@ -239,7 +240,12 @@ pub fn services(
 }
 
 /// Returns where signs of life go, and where it can be read what went wrong with their files.
-fn pulse(shell: &Shell, loaded: &Loaded, market: &Arc<Market>) -> Result<(Box<dyn Pulse>, TroublesBoard), Failure> {
+fn pulse(
+    shell: &Shell,
+    loaded: &Loaded,
+    market: &Arc<Market>,
+    services: &Arc<Services>,
+) -> Result<(Box<dyn Pulse>, TroublesBoard), Failure> {
     let shown = Shown {
         state: shell.settings.state.clone(),
         market: Arc::clone(market),
@@ -247,7 +253,8 @@ fn pulse(shell: &Shell, loaded: &Loaded, market: &Arc<Market>) -> Result<(Box<dy
         build: BUILD.to_owned(),
     };
     let files = StateFiles::start(shown)?;
-    let troubles = files.troubles();
+    let (troubles, services) = (files.troubles(), Arc::clone(services));
+    let files = InForce { inner: files, say: Box::new(move |desk| services.set_config(&desk.hash)) };
     #[cfg(debug_assertions)]
     if let Some(place) = std::env::var_os("KOBE_TEST_PARK_PLANNER") {
         return Ok((Box::new(Parked { inner: files, place: place.into() }), troubles));

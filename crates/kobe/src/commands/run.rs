@@ -209,11 +209,8 @@ fn reading(
         clock: Arc::clone(&shell.clock),
         voice: voice.clone(),
         alarm: live.outbox.alarm(),
-        in_force: Box::new(move |desk| {
-            services.set_config(&desk.hash);
-            // A PASS under the desk before counts no more.
-            readying::now(&services, &*clock, &said);
-        }),
+        // A PASS under the desk before counts no more.
+        in_force: Box::new(move || readying::now(&services, &*clock, &said)),
     });
     Reading::start(reloader).map_err(|e| Failure::Broke { what: format!("no thread for the desk files: {e}") })
 }
