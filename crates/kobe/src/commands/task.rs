@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kobe_engine::{Batch, Engine, Ports, Store, StoreError, VirtualClock};
 use kobe_plan::judge::Standing;
 use kobe_plan::scheduler::{Recovered, RecoveredCursor, Settings};
-use kobe_plan::task::{Work, priority_word};
+use kobe_plan::task::{Overlap, Work, priority_word};
 use kobe_plan::{Desk, State, Task, TaskIx, Verb, Wish, view};
 use kobe_store::{NewWish, Reader, RunRow, SqliteStore, WishError, add_wish, holder, wish_text};
 use serde_json::{Value, json};
@@ -362,7 +362,8 @@ fn run_here(shell: &Shell, loaded: &Loaded, ix: TaskIx, reason: &str) -> Result<
     let (market, state, now) = (shell.market()?, &shell.settings.state, shell.clock.now());
     let desk = &loaded.desk;
     let task = desk.task(ix).name.clone();
-    let store = SqliteStore::open(state, &wiring::opening(&market, now))?;
+    let mut store = SqliteStore::open(state, &wiring::opening(&market, now))?;
+    let overlaps = overlaps(&store.recover()?, desk.task(ix), shell);
     let operator = kill::operator(None);
     let wish = NewWish { verb: Verb::Run, name: &task, reason, operator: &operator };
     let id = add_wish(state, &wish, now)?;
@@ -380,12 +381,26 @@ fn run_here(shell: &Shell, loaded: &Loaded, ix: TaskIx, reason: &str) -> Result<
         build: wiring::BUILD.to_owned(),
     };
     let settings = Settings { arm_ahead: jiff::SignedDuration::ZERO, ..Settings::LIVE };
-    Engine::new(desk.clone(), market, settings, &mut |ix| standing(desk, ix), ports)?.run_once()?;
+    let stands = |task| standing(desk, task).or_else(|| overlaps.clone().filter(|_| task == ix));
+    Engine::new(desk.clone(), market, settings, &mut |task| stands(task), ports)?.run_once()?;
     let reader = Reader::open(state)?.ok_or_else(|| WishError::NoDatabase(state.to_owned()))?;
     match reader.run_of_slot(&task, &format!("manual:{}", wish_text(id)))? {
         Some(run) => told_run(shell, &run),
         None => Err(Failure::Broke { what: format!("the wish for {task} left no run") }),
     }
+}
+
+/// Returns why a task is not run beside runs of it that are not over. They belong to a desk that is not there to end them, so none of them can be waited for.
+fn overlaps(recovered: &Recovered, task: &Task, shell: &Shell) -> Option<Standing> {
+    let live: Vec<_> = recovered.live.iter().filter(|row| row.task == task.name).collect();
+    let beside = match task.overlap {
+        Overlap::Allow(n) => n as usize,
+        Overlap::Skip | Overlap::Queue(_) | Overlap::Replace => 1,
+    };
+    let first = live.first().filter(|_| live.len() >= beside)?;
+    let note = format!("run {} of {} is {}; the next `kobe run` settles it", first.run.id, task.name, first.run.state);
+    shell.out.talk(&note);
+    Some(Standing { reason: kobe_plan::Reason::Overlap, note: note.into() })
 }
 
 /// A store that knows of one wish only: nothing is owed for the past and nothing is due, so the schedule stays as the next `kobe run` wants to find it.
@@ -398,11 +413,12 @@ struct Only {
 
 impl Store for Only {
     fn recover(&mut self) -> Result<Recovered, StoreError> {
-        let Recovered { next_run, holds, .. } = self.inner.recover()?;
+        let Recovered { next_run, holds, cursors, .. } = self.inner.recover()?;
         let settled = |t: &Task| RecoveredCursor {
             task: t.name.clone(),
             planned_to: self.now,
-            turns: 0,
+            // What is counted goes on: a run by hand stores the cursor of a context-driven task, and no turn may come twice.
+            turns: cursors.iter().find(|c| c.task == t.name).map_or(0, |c| c.turns),
             last_turn: Some(self.now),
         };
         Ok(Recovered {
