@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -69,12 +70,14 @@ pub struct Parts {
 pub struct Reloader {
     parts: Parts,
     desk: Mutex<Arc<Desk>>,
+    /// Files were refused, and none was read well since.
+    refused: AtomicBool,
 }
 
 impl Reloader {
     /// Begins with the desk in force.
     pub fn new(parts: Parts) -> Reloader {
-        Reloader { desk: Mutex::new(Arc::clone(&parts.desk)), parts }
+        Reloader { desk: Mutex::new(Arc::clone(&parts.desk)), parts, refused: AtomicBool::new(false) }
     }
 
     /// Reads the desk files and puts them in force, or says why not. One at a time.
@@ -90,6 +93,7 @@ impl Reloader {
             Err(failure) => return self.refused(occasion, &told(&failure)),
         };
         if new.hash == current.hash {
+            self.refused_no_longer("the desk files are as they were");
             let words = format!("{occasion}: the desk files are as they were");
             return self.say("INFO", "reload_unchanged", json!({ "occasion": occasion, "config": new.hash }), &words);
         }
@@ -98,6 +102,7 @@ impl Reloader {
         match self.parts.engine.reload(NewDesk { desk: Arc::clone(&new), standing: standings }, PATIENCE) {
             Reloaded::InForce => {
                 (self.parts.in_force)();
+                self.refused_no_longer("a changed desk is in force");
                 let words = format!(
                     "{occasion}: desk {} is in force (config {} → {}): {changes}",
                     new.name,
@@ -153,6 +158,7 @@ impl Reloader {
     fn refused(&self, occasion: &str, why: &str) {
         let words = format!("{occasion}: the changed desk is refused, the old one goes on: {why}");
         self.say("ERROR", "reload_refused", json!({ "occasion": occasion, "why": why }), &words);
+        self.refused.store(true, Ordering::Relaxed);
         self.tell(
             AlertKind::ReloadRefused,
             Severity::Error,
@@ -162,12 +168,21 @@ impl Reloader {
         );
     }
 
+    /// Has a person told that what was refused is mended, if anything was.
+    fn refused_no_longer(&self, how: &str) {
+        if self.refused.swap(false, Ordering::Relaxed) {
+            self.tell(AlertKind::ReloadRefused, Severity::Info, "the desk files can be read again", how, true);
+        }
+    }
+
     fn say(&self, level: &str, event: &str, fields: serde_json::Value, words: &str) {
         self.parts.voice.tell(self.now(), level, event, fields, Some(words));
     }
 
     fn tell(&self, kind: AlertKind, severity: Severity, title: &str, detail: &str, recovery: bool) {
-        let alert = Alert::new(kind, severity, "reload", self.now(), title).with_detail(detail);
+        // Files that are refused are a cause of their own: that it is over must not be lost beside what came into force.
+        let cause = if kind == AlertKind::ReloadRefused { "desk_files" } else { "reload" };
+        let alert = Alert::new(kind, severity, cause, self.now(), title).with_detail(detail);
         (self.parts.alarm)(Alert { runbook: format!("docs/operate/alerts.md#{kind}"), recovery, ..alert });
     }
 

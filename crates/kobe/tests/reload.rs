@@ -90,10 +90,25 @@ fn a_bad_file_keeps_the_old_desk_and_is_told_and_status_still_answers() {
     let told = hook.wait("a changed desk was refused");
     assert!(told.text.contains("the old one goes on"), "{}", told.text);
     assert_eq!(told.severity, "error");
-    // A desk that is put right is taken.
+    // Files as they were are the end of it, and so is a desk that is put right, which is taken.
+    place.write("desk/desk.toml", desk(""));
+    running.tell("-HUP");
+    running.wait("reload_unchanged", |_| true);
+    let over = hook.wait("the desk files can be read again");
+    assert!(over.text.contains("over: "), "{}", over.text);
+    place.write("desk/desk.toml", desk("every = = 1\n"));
+    running.tell("-HUP");
+    running.wait("reload_refused", |_| true);
+    hook.wait("a changed desk was refused");
     place.write("desk/desk.toml", desk(&task("second", "command = [\"true\"]\nevery = \"1s\"")));
     running.wait("reloaded", |_| true);
+    hook.wait("the desk files can be read again");
     running.wait("run_ended", |e| e["task"] == "second");
+    let told = hook.count("the desk files can be read again");
+    place.write("desk/desk.toml", desk(""));
+    running.tell("-HUP");
+    running.wait("reloaded", |_| true);
+    assert_eq!(hook.count("the desk files can be read again"), told, "what was not refused is not over");
     running.stop();
 }
 
