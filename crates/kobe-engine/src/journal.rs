@@ -219,6 +219,24 @@ fn short(text: &str) -> String {
     })
 }
 
+/// Returns one hash over the recorded digests of rows, in order: what [`Replayed::recorded`] is when they were lived again, without living them.
+pub fn recorded_hash(rows: &[JournalRow]) -> String {
+    let mut hash = Sha256::new();
+    for row in rows.iter().filter(|row| !row.begins) {
+        take(&mut hash, row.at, &row.digest);
+    }
+    hex(hash)
+}
+
+fn take(hash: &mut Sha256, at: Timestamp, digest: &str) {
+    hash.update(at.as_microsecond().to_be_bytes());
+    hash.update(digest.as_bytes());
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 /// What living a journal again gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replayed {
@@ -351,10 +369,8 @@ impl<'a> Replay<'a> {
         let turn = machine.step(row.at, inputs);
         (self.see)(row.at, &desk, &turn);
         let came = digest(&desk, &turn);
-        for (hash, digest) in [(&mut self.recorded, &row.digest), (&mut self.replayed, &came)] {
-            hash.update(row.at.as_microsecond().to_be_bytes());
-            hash.update(digest.as_bytes());
-        }
+        take(&mut self.recorded, row.at, &row.digest);
+        take(&mut self.replayed, row.at, &came);
         if came != row.digest && self.told.differs.is_none() {
             self.told.differs = Some(Difference {
                 at: row.at,
@@ -369,7 +385,6 @@ impl<'a> Replay<'a> {
 
     /// Returns what came of it.
     pub fn end(mut self) -> Replayed {
-        let hex = |hash: Sha256| hash.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         self.told.recorded = hex(self.recorded);
         self.told.replayed = hex(self.replayed);
         self.told

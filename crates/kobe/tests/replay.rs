@@ -79,6 +79,9 @@ fn live_a_day(desk: &str) -> (Place, String) {
     running.wait("run_ended", |e| e["task"] == "broken" && e["state"] == "failed");
     does(&place, &["task", "pause", "tick"]);
     does(&place, &["halt", "learning"]);
+    // A word is obeyed at once: what it keeps from running comes with the next slots.
+    running.wait("run_skipped", |e| e["task"] == "tick" && e["reason"] == "paused");
+    running.wait("run_skipped", |e| e["task"] == "broken" && e["reason"] == "halted");
     assert_eq!(place.kobe(&["task", "run", "patient", "--wait", "0"]).code, Some(0));
     let run = running.wait("run_started", |e| e["task"] == "patient")["run"].to_string();
     does(&place, &["task", "skip", "flaky"]);
@@ -116,6 +119,7 @@ fn a_day_of_everything_lives_again_from_rows_and_from_a_file() {
     for end in ["completed", "failed", "paused", "halted", "operator", "not_built"] {
         assert!(lived["ends"][end].as_u64() > Some(0), "nothing ended {end}: {lived}");
     }
+    assert_eq!(lived["as_written"], true);
     let exported = same(&place, &[&day, "--export", "day.jsonl"]);
     // Elsewhere, with no state and another desk: the file holds all that it takes.
     let elsewhere = Place::new();
@@ -134,10 +138,10 @@ fn changes_are_found(place: &Place, day: &str, lived: &Value) {
     let text = place.read("day.jsonl");
     let lines: Vec<&str> = text.lines().collect();
     let row = |line: &str| -> Value { serde_json::from_str(line).expect("a row") };
+    let rows_only = &lines[1..lines.len() - 1];
     let with = |words: &str| {
-        let found = lines
+        let found = rows_only
             .iter()
-            .skip(1)
             .position(|line| row(line)[1] == false && row(line)[2].as_str().is_some_and(|b| b.contains(words)));
         1 + found.unwrap_or_else(|| panic!("no turn with {words}"))
     };
@@ -182,6 +186,9 @@ fn changes_are_found(place: &Place, day: &str, lived: &Value) {
         assert_eq!(found.code, Some(1), "{name}: {}{}", found.stdout, found.stderr);
         let found = found.json();
         assert_eq!(found["same"], false, "{name}");
+        // The hash of the last line goes over instants and digests; inputs are found by living them.
+        let as_written = !["a digest of something else", "another instant"].contains(&name);
+        assert_eq!(found["as_written"], as_written, "{name}");
         assert_eq!(found["differs"]["turn"], turn_of(at), "{name}: {}", found["differs"]);
         assert!(
             found["trace_hash"] != lived["trace_hash"] || found["recorded_hash"] != lived["recorded_hash"],
@@ -191,9 +198,21 @@ fn changes_are_found(place: &Place, day: &str, lived: &Value) {
         assert!(told.contains(&format!("turn {} at ", turn_of(at))), "{name}: {told}");
     }
     // What cannot be read at all is told with its line.
+    let (rows, last) = (rows_only.len(), lines.len() - 1);
+    let whole = |lines: &[&str]| format!("{}\n", lines.join("\n"));
+    let one = r#"{"rows":1,"recorded":""}"#;
     for (name, text, said) in [
         ("a line that is cut", text.replace(lines[ended], &lines[ended][..20]), format!("bad.jsonl:{}: ", ended + 1)),
-        ("no beginning", [lines[0], lines[ended]].join("\n"), "the journal has no beginning".to_owned()),
+        ("no beginning", whole(&[lines[0], lines[ended], one]), "the journal has no beginning".to_owned()),
+        ("no last line", whole(&lines[..last]), "the file was cut".to_owned()),
+        ("cut at its end", whole(&lines[..last - 3]), "the file was cut".to_owned()),
+        (
+            "rows that are gone before the last line",
+            whole(&[&lines[..last - 2], &lines[last..]].concat()),
+            format!("the file has {} rows, and was written with {rows}", rows - 2),
+        ),
+        ("more after the last line", whole(&[&lines[..], &lines[last - 1..last]].concat()), "goes on after".to_owned()),
+        ("another format", text.replacen("\"kobe_journal\":2", "\"kobe_journal\":1", 1), "has format 1".to_owned()),
         ("an empty file", String::new(), "bad.jsonl:1: the file is empty".to_owned()),
         ("no journal", "{}\n".to_owned(), "bad.jsonl:1: this is no head".to_owned()),
     ] {

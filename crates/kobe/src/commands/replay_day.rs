@@ -10,7 +10,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use kobe_engine::JournalRow;
-use kobe_engine::journal::{Difference, Replay, ReplayError, Replayed};
+use kobe_engine::journal::{Difference, Replay, ReplayError, Replayed, recorded_hash};
 use kobe_plan::{Change, Desk, SourceFile, State, Turn};
 use kobe_store::Reader;
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,8 @@ use crate::output::count;
 use crate::settings::Shell;
 use crate::{desk_files, when};
 
-/// Version of the files that are handed over.
-const FORMAT: u32 = 1;
+/// Version of the files that are handed over. Those of version 1 had no last line, and could be cut without anybody noticing.
+const FORMAT: u32 = 2;
 
 /// Arguments of `kobe replay-day`.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,8 @@ const FORMAT: u32 = 1;
 Every input of the engine is journaled in the transaction of what came of it. The day is lived again from \
 the machine as it stood at its beginning, turn by turn, and each turn is compared with what was recorded; \
 nothing is sent, run or written. A journal that is exported carries the desk files with it, so it can be \
-handed over, and lived again without the database.
+handed over, and lived again without the database. Its last line counts its rows: a file that was cut is \
+refused, one that was changed is told.
 
 Examples:
   kobe replay-day 2026-11-23
@@ -64,10 +65,26 @@ struct Head {
 #[derive(Debug, Serialize, Deserialize)]
 struct Line(Timestamp, bool, String, String);
 
+/// The last line of such a file: what stands before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Tail {
+    rows: usize,
+    /// One hash over the recorded digests of all turns.
+    recorded: String,
+}
+
+impl Tail {
+    fn of(rows: &[JournalRow]) -> Tail {
+        Tail { rows: rows.len(), recorded: recorded_hash(rows) }
+    }
+}
+
 /// A recorded day: its rows, and the desks that they were lived under.
 struct Day {
     rows: Vec<JournalRow>,
     desks: BTreeMap<String, Vec<SourceFile>>,
+    /// It is the one that was written, as far as its last line can tell.
+    as_written: bool,
 }
 
 pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
@@ -106,8 +123,8 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         replay.feed(row).map_err(|e| cannot(&e))?;
     }
     let lived = replay.end();
-    tell(shell, date, &lived, &ends)?;
-    Ok(if lived.differs.is_none() { Exit::Fine } else { Exit::No })
+    tell(shell, date, &lived, &ends, day.as_written)?;
+    Ok(if lived.differs.is_none() && day.as_written { Exit::Fine } else { Exit::No })
 }
 
 fn cannot(error: &ReplayError) -> Failure {
@@ -149,7 +166,7 @@ fn recorded(shell: &Shell, date: Date) -> Result<Day, Failure> {
             desks.insert(hash, files);
         }
     }
-    Ok(Day { rows, desks })
+    Ok(Day { rows, desks, as_written: true })
 }
 
 fn write(path: &Path, date: Date, day: &Day) -> Result<(), Failure> {
@@ -163,6 +180,7 @@ fn write(path: &Path, date: Date, day: &Day) -> Result<(), Failure> {
     for r in &day.rows {
         line(serde_json::to_string(&Line(r.at, r.begins, r.body.clone(), r.digest.clone())).map_err(json)?)?;
     }
+    line(serde_json::to_string(&Tail::of(&day.rows)).map_err(json)?)?;
     let file = file.into_inner().map_err(|e| failed(e.into_error()))?;
     file.sync_all().map_err(failed)
 }
@@ -187,24 +205,51 @@ fn read(path: &Path, date: Date) -> Result<Day, Failure> {
     }
     let noon = date.at(12, 0, 0, 0).in_tz("UTC").map_err(|e| bad(1, e.to_string()))?.timestamp();
     let mut rows = Vec::new();
+    let mut tail: Option<Tail> = None;
     for (i, line) in lines {
-        let Line(at, begins, body, digest) = serde_json::from_str(&line.map_err(unread)?)
-            .map_err(|e| bad(i + 1, format!("this is no row of a journal: {e}")))?;
+        let line = line.map_err(unread)?;
+        if tail.is_some() {
+            return Err(bad(i + 1, "the file goes on after its last line".into()));
+        }
+        // A row is a list, the last line an object.
+        if line.starts_with('{') {
+            let last = serde_json::from_str(&line);
+            tail = Some(last.map_err(|e| bad(i + 1, format!("this is no last line of a journal: {e}")))?);
+            continue;
+        }
+        let Line(at, begins, body, digest) =
+            serde_json::from_str(&line).map_err(|e| bad(i + 1, format!("this is no row of a journal: {e}")))?;
         // A day is a day: a stamp far from it is damage, and would be lived up to.
         if (at.duration_since(noon)).abs() > SignedDuration::from_hours(72) {
             return Err(bad(i + 1, format!("the row is of {at}, and the file of {date}")));
         }
         rows.push(JournalRow { at, begins, body, digest });
     }
+    let end = rows.len() + 1;
+    let Some(tail) = tail else {
+        return Err(bad(end, "the file was cut: its last line, which counts the rows, is missing".into()));
+    };
+    if tail.rows != rows.len() {
+        let counts = format!("the file has {}, and was written with {}", count(rows.len(), "row"), tail.rows);
+        return Err(bad(end, counts));
+    }
     if rows.is_empty() {
         return Err(bad(1, "the file has a head and no row".into()));
     }
+    let as_written = Tail::of(&rows) == tail;
     let files =
         |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, text)| SourceFile { name, text }).collect();
-    Ok(Day { rows, desks: head.desks.into_iter().map(|(hash, pairs)| (hash, files(pairs))).collect() })
+    let desks = head.desks.into_iter().map(|(hash, pairs)| (hash, files(pairs))).collect();
+    Ok(Day { rows, desks, as_written })
 }
 
-fn tell(shell: &Shell, date: Date, lived: &Replayed, ends: &BTreeMap<String, u64>) -> Result<(), Failure> {
+fn tell(
+    shell: &Shell,
+    date: Date,
+    lived: &Replayed,
+    ends: &BTreeMap<String, u64>,
+    as_written: bool,
+) -> Result<(), Failure> {
     let market = shell.market()?;
     let difference = |d: &Difference| {
         json!({
@@ -222,6 +267,7 @@ fn tell(shell: &Shell, date: Date, lived: &Replayed, ends: &BTreeMap<String, u64
             "recorded_hash": lived.recorded,
             "trace_hash": lived.replayed,
             "same": lived.differs.is_none(),
+            "as_written": as_written,
             "differs": lived.differs.as_ref().map(difference),
         }));
     }
@@ -236,6 +282,13 @@ fn tell(shell: &Shell, date: Date, lived: &Replayed, ends: &BTreeMap<String, u64
     let _ = writeln!(text, "  ends       {}", if words.is_empty() { "none".into() } else { words.join(", ") });
     let _ = writeln!(text, "  recorded   {}", lived.recorded);
     let _ = writeln!(text, "  replayed   {}", lived.replayed);
+    if !as_written {
+        let _ = writeln!(
+            text,
+            "  {}",
+            paint.red("the file was changed since it was written: its last line says another hash")
+        );
+    }
     let _ = match &lived.differs {
         None => writeln!(text, "  {}", paint.green("every turn came out the same")),
         Some(d) => writeln!(
