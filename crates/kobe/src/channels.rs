@@ -112,6 +112,21 @@ pub fn get(url: &str) -> Result<(u16, Vec<u8>), String> {
     channels::get(&address(url)?, ANSWERS_WITHIN).map(|(status, body)| (status, body.into_bytes()))
 }
 
+/// Returns the name or number of the machine that an address leads to.
+///
+/// # Errors
+/// Why it is no address.
+pub fn host_of(url: &str) -> Result<String, String> {
+    let whole = address(url)?;
+    let rest = whole.url().expose().split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(number) => number.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    Ok(host.to_owned())
+}
+
 /// Reads an address that a person has named for himself, or that was judged when the settings were read.
 fn address(url: &str) -> Result<Address, String> {
     Address::parse(url, true).map_err(|bad| bad.what)
@@ -453,6 +468,24 @@ mod tests {
             assert_eq!(said, expected, "{text}");
             assert!(problem.hint.as_ref().is_some_and(|hint| !hint.is_empty()), "{text}");
             assert!(!problem.to_string().contains("canary"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn the_machine_of_an_address_is_found_and_what_is_no_address_refused() {
+        let rows = [
+            ("http://127.0.0.1:8081", Ok("127.0.0.1")),
+            ("http://localhost:8081/", Ok("localhost")),
+            ("https://desk.example.org", Ok("desk.example.org")),
+            ("http://[::1]:8081/health?deep", Ok("::1")),
+            ("127.0.0.1:8081", Err("this is no whole address")),
+            ("ftp://example.org", Err("`ftp` is no scheme for this")),
+            ("http://", Err("this is no address")),
+            ("http://a b", Err("this is no address")),
+        ];
+        for (url, expected) in rows {
+            let expected = expected.map(str::to_owned).map_err(str::to_owned);
+            assert_eq!(host_of(url), expected, "{url}");
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::ToSocketAddrs as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -29,6 +30,9 @@ use crate::{channels, signs};
 /// What is still wrong is told again after so long.
 const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
+/// The check that asks the address.
+const HEALTH: &str = "health";
+
 /// What was told, in the state directory.
 const MEMORY: &str = "watch.json";
 
@@ -45,7 +49,8 @@ Examples:
   kobe watch --every 10s                                until it is told to stop
   kobe watch --url http://10.0.0.7:8081 --remote        from another host, without its files
 
-Exit code 0 when the desk is well, 1 when it is not.")]
+Exit code 0 when the desk is well, 1 when it is not, 2 when --url is no address, or has a name that \
+cannot be found and never answered.")]
 pub struct Args {
     /// Where the desk serves /health
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8081")]
@@ -74,14 +79,18 @@ struct Memory {
     /// The checks that were told.
     #[serde(default)]
     told: BTreeSet<String>,
+    /// The address that has answered before: that its name cannot be found is no slip of the pen.
+    #[serde(default)]
+    answered: Option<String>,
 }
 
 pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     let every = args.every.as_deref().map(pause).transpose()?;
+    can_be_asked(&args.url, &shell.settings.state.join(MEMORY))?;
     let outside = Outside::open(shell)?;
     let Some(every) = every else {
         let checks = look(args, shell);
-        tell(&checks, shell, &outside);
+        tell(&checks, args, shell, &outside);
         show(&checks, shell)?;
         return Ok(if checks.iter().all(|c| c.ok) { Exit::Fine } else { Exit::No });
     };
@@ -94,7 +103,7 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         .map_err(broke)?;
     loop {
         let checks = look(args, shell);
-        tell(&checks, shell, &outside);
+        tell(&checks, args, shell, &outside);
         if shell.out.is_json() || shell.out.is_verbose() || checks.iter().any(|c| !c.ok) {
             show(&checks, shell)?;
         }
@@ -108,6 +117,23 @@ fn pause(text: &str) -> Result<Duration, Failure> {
     parse_duration(text).and_then(|d| Duration::try_from(d).ok()).filter(|d| *d >= Duration::from_secs(1)).ok_or_else(
         || Failure::usage(format!("`{text}` is no pause"), "write a length of one second or more, like `10s` or `1m`"),
     )
+}
+
+/// Refuses an address that cannot be one: whoever typed it is told, and not a person whom the desk would need.
+fn can_be_asked(url: &str, memory: &Path) -> Result<(), Failure> {
+    let host = channels::host_of(url)
+        .map_err(|why| Failure::usage(format!("--url `{url}`: {why}"), "write it like http://127.0.0.1:8081"))?;
+    if remembered(memory).answered.as_deref() == Some(url) {
+        return Ok(());
+    }
+    // Any port: only the name is asked about.
+    match (host.as_str(), 0).to_socket_addrs() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::usage(
+            format!("--url `{url}`: the name {host} cannot be found: {error}"),
+            "mend the name, or write the number of the machine; once it has answered, this is told as an alert",
+        )),
+    }
 }
 
 fn look(args: &Args, shell: &Shell) -> Vec<Check> {
@@ -165,13 +191,15 @@ fn answer(url: &str) -> Check {
         }
         Err(why) => (false, format!("{url} does not answer: {why}")),
     };
-    Check { name: "health", ok, detail }
+    Check { name: HEALTH, ok, detail }
 }
 
 /// Tells what is wrong once, again after an hour, and that it is over.
-fn tell(checks: &[Check], shell: &Shell, outside: &Outside) {
+fn tell(checks: &[Check], args: &Args, shell: &Shell, outside: &Outside) {
     let (path, now) = (shell.settings.state.join(MEMORY), shell.clock.now());
     let before = remembered(&path);
+    let answers = checks.iter().any(|c| c.name == HEALTH && c.ok);
+    let answered = if answers { Some(args.url.clone()) } else { before.answered.clone() };
     let wrong: Vec<String> = checks.iter().filter(|c| !c.ok).map(|c| format!("{}: {}", c.name, c.detail)).collect();
     let alert = |severity, title: &str| {
         Alert::new(AlertKind::DeskSilent, severity, "desk", now, title).with_detail(wrong.join("\n"))
@@ -181,13 +209,14 @@ fn tell(checks: &[Check], shell: &Shell, outside: &Outside) {
     // A stamp from the future is of a clock that was wrong: it must not keep this one silent.
     let told_at = before.told_at.map(|at| at.min(now));
     let after = match (wrong.is_empty(), told_at) {
-        (true, None) => return,
+        (true, None) if before.answered == answered => return,
+        (true, None) => Memory { answered, ..before },
         (true, Some(_)) => {
             let well = alert(Severity::Info, "the desk is well again, as seen from outside").recovered();
             if !outside.tell(well) {
                 return;
             }
-            Memory::default()
+            Memory { answered, ..Memory::default() }
         }
         (false, Some(told)) if !is_news && now.duration_since(told) < AGAIN => return,
         (false, _) => {
@@ -196,7 +225,7 @@ fn tell(checks: &[Check], shell: &Shell, outside: &Outside) {
             if !outside.tell(wrong) {
                 return;
             }
-            Memory { told_at: Some(now), told: failed }
+            Memory { told_at: Some(now), told: failed, answered }
         }
     };
     if let Err(error) = remember(&path, &after) {
