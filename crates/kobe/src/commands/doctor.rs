@@ -165,14 +165,20 @@ fn lock(state: &Path) -> Check {
     let found = match holder(state) {
         Ok(Some(holder)) => Ok(format!("held by {holder}")),
         Ok(None) => Ok("free: no desk runs".into()),
-        Err(e) => Err((Grade::Wrong, e.to_string())),
+        Err(e) => Err((Grade::Wrong, format!("{e}: whether a desk runs cannot be told"))),
     };
-    check("lock", found, "look at owner and rights of kobe.lock")
+    check("lock", found, "look at owner and rights of the state and of kobe.lock in it; run it as the user of the desk")
 }
 
 fn heartbeat(shell: &Shell) -> Check {
     let state = &shell.settings.state;
-    let runs = matches!(holder(state), Ok(Some(_)));
+    let runs = match holder(state) {
+        Ok(holder) => holder.is_some(),
+        // Who may not look must not be told that there is nothing.
+        Err(_) => {
+            return check("heartbeat", unseen(state), "run it as the user of the desk: `sudo -u kobe kobe doctor`");
+        }
+    };
     let found = match (runs, signs::heartbeat(state)) {
         (false, _) => Ok("no desk runs".into()),
         (true, None) => Err((Grade::Warning, "there is none that can be read".into())),
@@ -183,6 +189,10 @@ fn heartbeat(shell: &Shell) -> Check {
         }
     };
     check("heartbeat", found, "the desk stands still: look at its log, restart it; what was acknowledged is not lost")
+}
+
+fn unseen(state: &Path) -> Result<String, (Grade, String)> {
+    Err((Grade::Wrong, format!("{} may not be read by this user: whether a desk runs cannot be told", state.display())))
 }
 
 fn disk(state: &Path) -> Check {

@@ -30,7 +30,7 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     let directory = &args.directory;
     let files: Vec<PathBuf> = BUILT_IN.iter().map(|(name, _)| directory.join(name)).collect();
     if let Some(there) = files.iter().find(|path| path.symlink_metadata().is_ok()) {
-        return Err(Failure::no(
+        return Err(Failure::usage(
             format!("{} exists already", there.display()),
             "nothing was written; name a directory without desk files, or move those away",
         ));

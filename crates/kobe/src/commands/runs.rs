@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::output::{Paint, Side, count, table};
 use crate::settings::Shell;
 use crate::wishing::{self, Why};
-use crate::{when, wiring};
+use crate::{in_force, lookup, when, wiring};
 
 /// Arguments of `kobe runs`.
 #[derive(Debug, clap::Args)]
@@ -133,7 +133,11 @@ fn list(wanted: &List, shell: &Shell) -> Result<Exit, Failure> {
         date: wanted.on.as_deref().map(|d| when::date(d, &market)).transpose()?,
         limit: wanted.limit,
     };
-    let rows = match Reader::open(&shell.settings.state)? {
+    let reader = Reader::open(&shell.settings.state)?;
+    if let Some(task) = filter.task {
+        is_known(task, reader.as_ref(), shell)?;
+    }
+    let rows = match &reader {
         Some(reader) => reader.runs(&filter)?,
         None => Vec::new(),
     };
@@ -164,6 +168,13 @@ fn list(wanted: &List, shell: &Shell) -> Result<Exit, Failure> {
     }
     shell.out.text(&text)?;
     Ok(Exit::Fine)
+}
+
+/// Refuses a name that neither the rows nor the desk know.
+fn is_known(task: &str, reader: Option<&Reader>, shell: &Shell) -> Result<(), Failure> {
+    let of_task = RunFilter { task: Some(task), ..RunFilter::newest(1) };
+    let has_row = reader.map_or(Ok(false), |reader| reader.runs(&of_task).map(|rows| !rows.is_empty()))?;
+    if has_row { Ok(()) } else { lookup::task(&*in_force::or_files(shell)?, task).map(drop) }
 }
 
 fn state_words(row: &RunRow) -> String {

@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use kobe_calendar::Market;
 use kobe_engine::watch::HEARTBEAT;
 use kobe_plan::view::{self, Selection};
-use kobe_plan::{Desk, Lane, State, Verdict};
-use kobe_store::{HoldRow, Holder, Reader, RunRow, Waiting, holder};
+use kobe_plan::{Desk, Lane, State, Verb, Verdict};
+use kobe_store::{HoldRow, Holder, Reader, RunRow, Waiting, WishRow, holder};
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -26,6 +26,9 @@ use crate::{channels, in_force, kill, when};
 
 /// How many of the next tasks are shown.
 const NEXT: usize = 5;
+
+/// The newest wishes that are looked at for open ones.
+const WISHES: usize = 1000;
 
 /// Arguments of `kobe status`.
 #[derive(Debug, clap::Args)]
@@ -44,6 +47,7 @@ struct Found {
     live: Vec<RunRow>,
     errors: Vec<RunRow>,
     holds: Vec<HoldRow>,
+    wishes: Vec<WishRow>,
     alerts: Waiting,
     channels: Result<Vec<String>, String>,
     today: BTreeMap<String, u64>,
@@ -70,6 +74,7 @@ pub(super) fn perform(_: &Args, shell: &Shell) -> Result<Exit, Failure> {
         live: reader.as_ref().map_or(Ok(Vec::new()), Reader::live_runs)?,
         errors: reader.as_ref().map_or(Ok(Vec::new()), |r| r.last_errors(10))?,
         holds: reader.as_ref().map_or(Ok(Vec::new()), Reader::holds)?,
+        wishes: open_wishes(reader.as_ref())?,
         alerts: reader.as_ref().map_or(Ok(Waiting { count: 0, oldest: None }), Reader::alerts_waiting)?,
         // Settings that cannot be read are shown, and are no reason to show nothing else.
         channels: channels::settings(shell).map(|s| s.names()).map_err(|e| e.to_string()),
@@ -120,6 +125,14 @@ fn heartbeat(state: &Path) -> Option<Heartbeat> {
         mode: word("mode"),
         started_at: instant("started_at"),
     })
+}
+
+/// What was wished and nobody has answered, the oldest first.
+fn open_wishes(reader: Option<&Reader>) -> Result<Vec<WishRow>, Failure> {
+    let mut open = reader.map_or(Ok(Vec::new()), |reader| reader.wishes(WISHES))?;
+    open.retain(|wish| wish.done_at.is_none());
+    open.reverse();
+    Ok(open)
 }
 
 fn today(reader: &Reader, market: &Market, now: Timestamp) -> Result<BTreeMap<String, u64>, Failure> {
@@ -207,6 +220,10 @@ impl Found {
                 "running": lanes.iter().map(|l| l.2).sum::<usize>(),
             },
             "holds": self.holds,
+            "wishes": self.wishes.iter().map(|w| json!({
+                "id": w.id, "verb": w.verb.word(), "name": w.name, "operator": w.operator, "reason": reason_of(w),
+                "asked_at": w.asked_at.to_string(),
+            })).collect::<Vec<_>>(),
             "alerts": {
                 "channels": self.channels.as_ref().ok(),
                 "channels_error": self.channels.as_ref().err(),
@@ -273,6 +290,15 @@ impl Found {
             let what = format!("{} {} since {}", hold.kind, hold.name, when::day_and_clock(hold.since, market));
             line("held", &paint.yellow(format!("{what} by {}: {}", hold.operator, hold.reason)));
         }
+        for wish in &self.wishes {
+            let of = if wish.name.is_empty() { String::new() } else { format!(" {}", wish.name) };
+            let what = format!(
+                "{}{of} since {}",
+                wish.verb.word().replace('_', " "),
+                when::day_and_clock(wish.asked_at, market)
+            );
+            line("wished", &paint.yellow(format!("{what} by {}: {}", wish.operator, reason_of(wish))));
+        }
         line("alerts", &self.alert_words(now, paint));
         line("today", if ends.is_empty() { "no run yet".to_owned() } else { ends.join(", ") }.as_str());
         if !self.next.is_empty() {
@@ -298,6 +324,12 @@ impl Found {
         }
         text
     }
+}
+
+/// Returns why something was wished; the word that takes the switch back holds more than that.
+fn reason_of(wish: &WishRow) -> String {
+    let whole = (wish.verb == Verb::Rearm).then(|| serde_json::from_str::<Value>(&wish.reason).ok()).flatten();
+    whole.and_then(|word| word["reason"].as_str().map(str::to_owned)).unwrap_or_else(|| wish.reason.clone())
 }
 
 fn or_none(text: &str) -> &str {
