@@ -28,6 +28,33 @@ pub(crate) const PAGES: &[Page] = &[
     Page { path: "/metrics.json", answer: metrics_json, metrics: true },
 ];
 
+/// What the start of a desk waits for.
+#[derive(Debug)]
+pub(crate) struct Waits {
+    /// The check that says so, as `/health` names it.
+    pub(crate) check: &'static str,
+    /// In words.
+    pub(crate) detail: String,
+}
+
+/// Answers a page before there is a desk. The process is alive, and waits or works: nobody should start it anew for that.
+pub(crate) fn starting(page: &Page, waits: Option<&Waits>) -> Answer {
+    match page.path {
+        "/liveness" => Answer::json(StatusCode::OK, &json!({ "alive": true })),
+        "/health" => {
+            let check = |w: &Waits| (w.check.to_owned(), json!({ "ok": false, "detail": w.detail, "age_s": null }));
+            let checks: Map<String, Value> = waits.into_iter().map(check).collect();
+            let status = if waits.is_some() { "unhealthy" } else { "starting" };
+            let body = json!({ "status": status, "ready": false, "alive": true, "checks": checks });
+            Answer::json(StatusCode::SERVICE_UNAVAILABLE, &body)
+        }
+        "/readiness" | "/ready" => {
+            Answer::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "ready": false, "reasons": ["starting"] }))
+        }
+        _ => Answer::refusal(StatusCode::SERVICE_UNAVAILABLE, "the desk starts; there is nothing to count yet"),
+    }
+}
+
 /// How bad a check is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Grade {

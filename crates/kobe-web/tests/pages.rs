@@ -4,11 +4,12 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use kobe_engine::{LaneLoad, LastError, VirtualClock, Vitals, VitalsBoard};
 use kobe_plan::Lane;
-use kobe_web::{AlertSign, Deck, MarketSign, Orders, Signs, Web, WebError};
+use kobe_web::{AlertSign, Deck, Door, MarketSign, Orders, Signs, Web, WebError};
 use serde_json::{Value, json};
 
 fn start() -> Timestamp {
@@ -53,6 +54,11 @@ fn serve(vitals: Vitals, metrics: bool) -> Fixture {
 }
 
 fn serve_watched(vitals: Vitals, metrics: bool, found: &'static [&'static str]) -> Fixture {
+    let (deck, clock, killed) = deck(vitals, metrics, found);
+    Fixture { web: Web::start("127.0.0.1:0".parse().unwrap(), deck).unwrap(), clock, killed }
+}
+
+fn deck(vitals: Vitals, metrics: bool, found: &'static [&'static str]) -> (Deck, Arc<VirtualClock>, Arc<AtomicBool>) {
     let clock = Arc::new(VirtualClock::new(start()));
     let killed = Arc::new(AtomicBool::new(false));
     let pulled = Arc::clone(&killed);
@@ -69,7 +75,7 @@ fn serve_watched(vitals: Vitals, metrics: bool, found: &'static [&'static str]) 
         performance: Box::new(|| None),
     };
     let deck = Deck { board: VitalsBoard::new(vitals), signs, clock: clock.clone(), version: "0.1.0".into(), metrics };
-    Fixture { web: Web::start("127.0.0.1:0".parse().unwrap(), deck).unwrap(), clock, killed }
+    (deck, clock, killed)
 }
 
 struct Reply {
@@ -356,4 +362,76 @@ fn a_stopped_server_frees_its_port_though_a_reader_holds_on() {
     fixture.web.stop();
     TcpListener::bind(address).expect("the port is free again");
     assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
+}
+
+#[test]
+fn a_hundred_connections_that_say_nothing_take_nobodys_place_and_are_closed() {
+    let fixture = serve(vitals(), true);
+    let address = fixture.web.address();
+    let mut strangers: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(address).unwrap()).collect();
+    // One of them has begun to ask, and goes on saying nothing.
+    strangers[99].write_all(b"GET /health HTTP/1.1\r\nHost: local").unwrap();
+    let asked = Instant::now();
+    assert_eq!(get(&fixture, "/health").status, 200);
+    assert!(asked.elapsed() < Duration::from_secs(4), "before any of them is out of time: {:?}", asked.elapsed());
+    let mut gone_at_once = 0;
+    for (i, stranger) in strangers.iter_mut().enumerate() {
+        // Each is closed by the server: the oldest for the sake of those that came later, the last when their time is over.
+        stranger.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut said = Vec::new();
+        let end = stranger.read_to_end(&mut said).map(|_| ()).or_else(|e| match e.kind() {
+            std::io::ErrorKind::ConnectionReset => Ok(()),
+            _ => Err(e),
+        });
+        end.unwrap_or_else(|e| panic!("connection {i} is still open: {e}"));
+        gone_at_once += usize::from(asked.elapsed() < Duration::from_secs(4));
+    }
+    assert!(gone_at_once >= 68, "at most 32 are open at a time; {gone_at_once} of 100 were closed before their time");
+    assert_eq!(get(&fixture, "/health").status, 200);
+}
+
+#[test]
+fn a_connection_that_asks_again_and_again_is_kept() {
+    let fixture = serve(vitals(), true);
+    let mut stream = TcpStream::connect(fixture.web.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    for i in 0..3 {
+        write!(stream, "GET /liveness HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut said = String::new();
+        while !said.ends_with("{\"alive\":true}") {
+            let mut buffer = [0; 512];
+            let n = stream.read(&mut buffer).unwrap();
+            assert!(n > 0, "closed at question {i}: {said}");
+            said.push_str(std::str::from_utf8(&buffer[..n]).unwrap());
+        }
+        assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    }
+}
+
+#[test]
+fn a_desk_that_starts_says_what_it_waits_for() {
+    let web = Web::open(Door::take("127.0.0.1:0".parse().unwrap()).unwrap()).unwrap();
+    let (address, porter) = (web.address(), web.porter());
+    let ask = |path: &str| {
+        let reply = ask(address, "GET", path, "localhost");
+        (reply.status, reply.json())
+    };
+    porter.waits("disk", "disk full, waiting for room".into());
+    let waits = json!({ "disk": { "ok": false, "detail": "disk full, waiting for room", "age_s": null } });
+    let health = json!({ "status": "unhealthy", "ready": false, "alive": true, "checks": waits });
+    assert_eq!(ask("/health"), (503, health));
+    assert_eq!(ask("/liveness"), (200, json!({ "alive": true })), "starting it anew makes no room");
+    assert_eq!(ask("/ready"), (503, json!({ "ready": false, "reasons": ["starting"] })));
+    assert_eq!(ask("/metrics").0, 503);
+    assert_eq!(ask("/orders").0, 404);
+    porter.goes_on();
+    // Who asks a desk that is about to be there waits for it.
+    let asked = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| ask("/health"));
+        web.show(deck(vitals(), true, &[]).0);
+        asked.join().unwrap()
+    });
+    assert_eq!((asked.0, &asked.1["status"]), (200, &json!("healthy")));
+    porter.waits("disk", "disk full, waiting for room".into());
+    assert_eq!(ask("/health").0, 200, "the desk speaks for itself");
 }

@@ -30,7 +30,7 @@ Examples:
 
 Times are RFC 3339, a date, or a date and time on the desk's clock (New York).
 Exit codes: 0 fine, 1 the desk says no, 2 usage, 3 Kobe broke, 74 storage failed,
-75 another instance holds the state, 143 told to stop twice.";
+75 the state or the port is taken, for now, 143 told to stop twice.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]

@@ -1,8 +1,8 @@
 //! The kill switch, as commands see it: the file, what the books remember, the audit line, and what pulls it when a state was moved.
 
-use std::fs::OpenOptions;
+use std::fs::{OpenOptions, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,6 +24,9 @@ use crate::when;
 
 /// Name of the file that keeps every move of the switch.
 const AUDIT: &str = "kill_switch_audit.jsonl";
+
+/// It names people and their reasons: only its owner reads it.
+const AUDIT_MODE: u32 = 0o600;
 
 /// What the switch and the books say together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,7 +181,11 @@ pub fn audit(
         line.insert(key.to_owned(), Value::from(value));
     }
     let write = || {
-        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+        let mut file = OpenOptions::new().create(true).append(true).mode(AUDIT_MODE).open(&path)?;
+        if file.metadata()?.permissions().mode() & 0o777 != AUDIT_MODE {
+            // Who may write to it and is not its owner cannot change that; the line counts more.
+            let _ = file.set_permissions(Permissions::from_mode(AUDIT_MODE));
+        }
         // One write a line: lines of two processes never mix.
         file.write_all(format!("{}\n", Value::Object(line)).as_bytes())?;
         file.sync_all()

@@ -14,12 +14,14 @@ mod hands;
 mod import;
 mod in_force;
 mod kill;
+mod looking;
 mod lookout;
 mod lookup;
 mod narrator;
 mod operator;
 mod output;
 mod outside;
+mod owner;
 mod picture;
 mod pruning;
 mod pulse;
@@ -30,7 +32,9 @@ mod sd;
 mod settings;
 mod signs;
 mod simulation;
+mod skips;
 mod standing;
+mod starting;
 mod voice;
 mod when;
 mod wiring;
@@ -43,7 +47,10 @@ use clap::Parser;
 fn main() -> ExitCode {
     let cli::Cli { command, global } = cli::Cli::parse();
     let shell = settings::Shell::new(global);
-    match commands::perform(command, &shell) {
+    let begun = shell.now();
+    let done = commands::perform(command, &shell);
+    owner::give_back(&shell.settings.state, begun);
+    match done {
         Ok(exit) => exit.into(),
         Err(failure) => {
             shell.out.insist(&failure.tell(shell.out.paint_talk()));

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use kobe_calendar::Market;
-use kobe_desk::kill::KillFile;
+use kobe_desk::kill::{KillFile, ReplayKill};
 use kobe_desk::{DeskHandler, Era, PaperBroker, Services, Setup, Source, SystemHost};
 use kobe_engine::outbox::{self, OutboxHandle, OutboxThread};
 use kobe_engine::{Alarm, Engine, Handler, Ports, Pulse, StoreError, Watched};
@@ -15,7 +15,7 @@ use kobe_handlers::{CommandHandler, Limits};
 use kobe_plan::scheduler::Settings;
 use kobe_plan::{Alert, Desk};
 use kobe_store::{Opening, Pruner, Reader, Shown, SqliteBooks, SqliteStore, StateFiles, TroublesBoard};
-use kobe_trade::ports::{Books, Host as _};
+use kobe_trade::ports::{Books, BooksError, Host as _, KillSwitch};
 use kobe_web::Signs;
 use serde_json::json;
 
@@ -24,6 +24,7 @@ use crate::desk_files::Loaded;
 use crate::failure::Failure;
 use crate::hands::Hands;
 use crate::kill;
+use crate::looking;
 use crate::narrator::Narrator;
 use crate::operator::Attended;
 use crate::pulse::InForce;
@@ -72,24 +73,27 @@ pub fn output_directory(state: &Path) -> PathBuf {
     state.join("output")
 }
 
-/// Puts a live desk together: recovers, and starts nothing yet.
+/// Puts a live desk together: recovers, and starts nothing yet. What the engine tells by itself `hears` gets as well, also while the engine is being put together.
 ///
 /// # Errors
 /// [`Failure::Held`] when another instance has the state, [`Failure::Store`] when rows cannot be read.
-pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) -> Result<Live, Failure> {
+pub fn live(
+    shell: &Shell,
+    loaded: &Loaded,
+    market: &Arc<Market>,
+    settings: &channels::Settings,
+    voice: Voice,
+    hears: Alarm,
+) -> Result<Live, Failure> {
     let state = &shell.settings.state;
-    let settings = channels::settings(shell)?;
-    for warning in &settings.warnings {
-        voice.talk(warning.to_string());
-    }
     let store = SqliteStore::open(state, &opening(market, shell.clock.now()))?;
-    let outbox = outbox(shell, market, &store, &settings, &voice)?;
+    let outbox = outbox(shell, market, &store, settings, &voice)?;
     store.on_alert(outbox.bell());
     let alarm = outbox.alarm();
     // One fold of the facts for all who write them.
     let books = Arc::new(store.books()?);
     kill::freeze_if_moved(&store, shell, &alarm)?;
-    let services = services(shell, loaded, market, &books)?;
+    let services = services(shell, loaded, market, Arc::clone(&books) as _, Lock::Ours)?;
     readying::tell_blocks(&services, Arc::clone(&shell.clock), Arc::clone(&alarm));
     let ready = Ready::default();
     let commands = CommandHandler::new(Limits::STANDARD).keeping_output_in(&output_directory(state));
@@ -111,12 +115,16 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
         alarm: Arc::clone(&alarm),
         day: Box::new(move |at| day.date_of(at)),
     };
+    let heard: Alarm = Arc::new(move |alert: Alert| {
+        hears(alert.clone());
+        alarm(alert);
+    });
     let ports = Ports {
         store: Box::new(Narrator::new(attended, voice)),
         handler,
         clock: Arc::clone(&shell.clock),
         pulse,
-        alarm,
+        alarm: heard,
         build: BUILD.to_owned(),
     };
     let desk = Arc::clone(&loaded.desk);
@@ -124,7 +132,7 @@ pub fn live(shell: &Shell, loaded: &Loaded, market: &Arc<Market>, voice: Voice) 
         Engine::new(Arc::clone(&desk), Arc::clone(market), Settings::LIVE, &mut |ix| standing(&desk, ix), ports)?;
     let watched = Arc::default();
     let signs = signs::signs(state.clone(), Arc::clone(market), &outbox, &watched, troubles);
-    Ok(Live { engine, signs, outbox, services, ready, pruner, watched, ping: settings.ping })
+    Ok(Live { engine, signs, outbox, services, ready, pruner, watched, ping: settings.ping.clone() })
 }
 
 /// Says what keeps this machine's clock.
@@ -176,7 +184,7 @@ fn hands(
 ) -> Result<Arc<dyn Handler>, Failure> {
     let output = output_directory(&shell.settings.state);
     let commands = CommandHandler::new(Limits::STANDARD).keeping_output_in(&output);
-    let services = services(shell, loaded, market, books)?;
+    let services = services(shell, loaded, market, Arc::clone(books) as _, Lock::Ours)?;
     // A single task waits for nobody: what it may trade on is compared first.
     let found = services.make_ready(shell.clock.now());
     for finding in found.findings() {
@@ -190,23 +198,42 @@ fn hands(
     }))
 }
 
+/// What the lock of the state must be for a desk that may trade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    /// Held by this process, which runs the desk.
+    Ours,
+    /// Free: nobody runs it, and this process only looks.
+    Free,
+}
+
+/// Returns what the preflight of a desk that does not run looks at: everything as a start would find it, and nothing is written.
+///
+/// # Errors
+/// [`Failure::Store`] when the books cannot be read.
+pub fn looked_at(shell: &Shell, loaded: &Loaded, market: &Arc<Market>) -> Result<Arc<Services>, Failure> {
+    services(shell, loaded, market, looking::books(&shell.settings.state)?, Lock::Free)
+}
+
 /// Puts the desk behind its functions together: books, paper broker, kill switch and this machine.
 ///
 /// # Errors
 /// [`Failure::Broke`] when the account cannot be opened.
-pub fn services(
+fn services(
     shell: &Shell,
     loaded: &Loaded,
     market: &Arc<Market>,
-    books: &Arc<SqliteBooks>,
+    books: Arc<dyn Books>,
+    lock: Lock,
 ) -> Result<Arc<Services>, Failure> {
     let state = shell.settings.state.clone();
     let source = Arc::new(Source::new(None));
-    let books: Arc<dyn Books> = Arc::clone(books) as _;
     let broker = PaperBroker::new(Arc::clone(market), Arc::clone(&source), Arc::clone(&books), Era::Live);
     let (locked, beats, rows) = (state.clone(), state.clone(), state.clone());
+    // A state that is not there yet will lie on the disk of what is there.
+    let disk = state.ancestors().find(|above| above.exists()).unwrap_or(&state).to_owned();
     let host = SystemHost::new(
-        state.clone(),
+        disk,
         move || signs::heartbeat(&beats),
         move || {
             Reader::open(&rows)
@@ -217,15 +244,23 @@ pub fn services(
     )
     .with_lock(move || {
         let holder = kobe_store::holder(&locked).map_err(|e| e.to_string())?;
-        Ok(holder.is_some_and(|holder| holder.pid == std::process::id()))
+        Ok(match lock {
+            Lock::Ours => holder.is_some_and(|holder| holder.pid == std::process::id()),
+            Lock::Free => holder.is_none(),
+        })
     });
+    // Where there is no state there is no file in it, and a start would find none.
+    let kill: Arc<dyn KillSwitch> = match lock == Lock::Free && !state.exists() {
+        true => Arc::new(ReplayKill::at(None)),
+        false => Arc::new(KillFile::in_state(&state)),
+    };
     let services = Services::new(Setup {
         market: Arc::clone(market),
         clock: Arc::clone(&shell.clock),
         source,
         books,
         broker: Arc::new(broker),
-        kill: Arc::new(KillFile::in_state(&state)),
+        kill,
         host: Arc::new(host),
         era: Era::Live,
         build: BUILD.to_owned(),
@@ -233,9 +268,10 @@ pub fn services(
         reports: Some(state.join("reports")),
     });
     // Whatever keeps the account from being opened keeps every fact from being booked.
-    services
-        .open_account(PAPER_CASH.into(), shell.clock.now())
-        .map_err(|e| Failure::Store(StoreError::Io(format!("the account cannot be opened: {e}"))))?;
+    services.open_account(PAPER_CASH.into(), shell.clock.now()).map_err(|e| match e {
+        BooksError::Full(what) => Failure::Store(StoreError::Full(what)),
+        e => Failure::Store(StoreError::Io(format!("the account cannot be opened: {e}"))),
+    })?;
     Ok(Arc::new(services))
 }
 

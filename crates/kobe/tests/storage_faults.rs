@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -147,6 +147,70 @@ fn holds_everything_back_and_loses_nothing() {
     println!("{all} slots, {} programs begun, {} rounds", notes.lines().count(), spans.len());
     let whole = place.kobe(&["verify", "--json", "--state", &on]);
     assert_eq!(whole.code, Some(0), "{}", whole.stdout);
+}
+
+#[test]
+fn a_first_start_on_a_full_disk_waits_for_room_and_says_so() {
+    disk::on_a_disk_of_its_own("waits_for_room_and_says_so");
+}
+
+/// There is no database, no row and no loop yet, and still a person is told and the page says why.
+#[test]
+#[ignore = "started by a_first_start_on_a_full_disk_waits_for_room_and_says_so"]
+fn waits_for_room_and_says_so() {
+    let Some(disk) = disk::here() else { return };
+    let (place, mut hook) = (dense(), Hook::new());
+    let (on, settings) = (disk.join("state").display().to_string(), hook.settings(&place));
+    fs::write(disk.join("ballast"), vec![7; 256 << 10]).expect("there is room");
+    disk::fill(&disk);
+    // Nobody says where it listens before it has started.
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").to_string();
+    let mut running = place
+        .start_as(|_| place.command(&["run", "--json", "--listen", &free, "--state", &on, "--channels", settings]));
+    let told = hook.wait("the disk is full: nothing starts until there is room");
+    assert_eq!(told.severity, "critical");
+    let (status, health) = common::page(&free, "/health").expect("it answers");
+    assert_eq!((status, &health["status"], &health["ready"]), (503, &"unhealthy".into(), &false.into()), "{health}");
+    assert!(check(&health, "disk").starts_with("disk full, waiting for room since "), "{health}");
+    assert_eq!(common::page(&free, "/liveness").map(|(status, _)| status), Some(200), "another start makes no room");
+    disk::make_room(&disk);
+    hook.wait("the disk has room again after ");
+    running.has_started();
+    running.wait("run_ended", |e| e["state"] == "completed");
+    eventually("/health is no longer red", Duration::from_secs(20), || running.page("/health").filter(|h| h.0 == 200));
+    assert_eq!(hook.count("the disk is full"), 1, "told once: {:#?}", hook.told);
+    running.stop();
+    slots::every_second_has_one_row(&slots::rows(&disk.join("state")));
+}
+
+#[test]
+fn a_start_that_the_storage_prevents_is_told_once_and_so_is_its_end() {
+    let (place, mut hook) = (lived_in(), Hook::new());
+    let settings = hook.settings(&place);
+    let path = place.path("state/kobe.db");
+    let sound = fs::read(&path).expect("a database");
+    fs::write(&path, "this is no database").expect("writable");
+    for _ in 0..3 {
+        let answer = place.kobe(&["run", "--listen", "127.0.0.1:0", "--channels", settings]);
+        assert_eq!(answer.code, Some(74), "{}", answer.stderr);
+    }
+    let told = hook.wait("the desk cannot start: its storage failed");
+    assert_eq!(told.severity, "critical");
+    assert!(told.text.contains("kobe.db") && told.text.contains("alerts.md#storage_failed"), "{}", told.text);
+    assert_eq!(hook.count("the desk cannot start"), 1, "{:#?}", hook.told);
+    // Another cause is news.
+    fs::write(&path, "").expect("writable");
+    assert_eq!(place.kobe(&["run", "--listen", "127.0.0.1:0", "--channels", settings]).code, Some(74));
+    assert_eq!(hook.count("the desk cannot start"), 2, "{:#?}", hook.told);
+    fs::write(&path, sound).expect("writable");
+    for round in 0..2 {
+        let running = place.run(&["--channels", settings]);
+        if round == 0 {
+            hook.wait("the desk has started again");
+        }
+        running.stop();
+    }
+    assert_eq!(hook.count("the desk has started again"), 1, "{:#?}", hook.told);
 }
 
 #[test]

@@ -127,7 +127,7 @@ pub const CHECKS: &[Row] = &[
     blocking("clock_skew", |e| Answer::on(&e.skew, |ms| Answer::when(ms.unsigned_abs() <= MOST_SKEW_MS, format!("{ms} ms, at most {MOST_SKEW_MS}: {}", e.clock))),
         "set the clock, and let a time service keep it"),
     blocking("events", events, "install a build with a newer table of events"),
-    blocking("instance_lock", |e| Answer::on(&e.lock, |held| Answer::when(*held, if *held { "held by this process" } else { "not held by this process" }.to_owned())),
+    blocking("instance_lock", |e| Answer::on(&e.lock, |held| Answer::when(*held, if *held { "no other instance has the state" } else { "another instance has the state" }.to_owned())),
         "stop the other instance, or run this on its own state"),
     blocking("budget", budget, "look at the entries of today with `kobe runs`; the budget returns at midnight New York"),
     blocking("stops", stops, "place the missing stop at the broker by hand, or sell the position"),

@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::output::{Paint, count};
 use crate::picture::{self, Density};
 use crate::settings::Shell;
+use crate::skips::Skips;
 use crate::standing::Standings;
 use crate::{lookup, when};
 
@@ -64,6 +65,9 @@ struct Row<'a> {
     trigger: String,
     verdict: &'static str,
     reason: Option<Reason>,
+    /// Who left it out and why, if an operator did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<String>,
 }
 
 pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
@@ -78,12 +82,15 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     let is_over = to < market.date_of(shell.now());
     let reader = if is_over { None } else { Reader::open(&shell.settings.state)? };
     let stands = Standings::of(reader.as_ref())?;
-    let rows = view::plan(desk, &market, from, to, &selection, &|ix| stands.of_task(desk, ix))?;
+    let skips = Skips::of(reader.as_ref())?;
+    let mut rows = view::plan(desk, &market, from, to, &selection, &|ix| stands.of_task(desk, ix))?;
+    skips.apply(&mut rows, desk);
     if shell.out.is_json() {
-        let rows: Vec<Row<'_>> = rows.iter().map(|p| row(p, desk, &market)).collect();
+        let rows: Vec<Row<'_>> = rows.iter().map(|p| row(p, desk, &skips, &market)).collect();
         shell.out.array(&rows)?;
     } else {
-        shell.out.text(&page(&rows, desk, &market, from, to, shell.out.paint())?)?;
+        let shown = Shown { desk, skips: &skips, market: &market, paint: shell.out.paint() };
+        shell.out.text(&page(&rows, &shown, from, to)?)?;
     }
     Ok(Exit::Fine)
 }
@@ -113,6 +120,21 @@ fn dates(args: &Args, shell: &Shell, market: &Market) -> Result<(Date, Date), Fa
     Ok((from, to))
 }
 
+/// What a page is written with.
+struct Shown<'a> {
+    desk: &'a Desk,
+    skips: &'a Skips,
+    market: &'a Arc<Market>,
+    paint: Paint,
+}
+
+fn left_out(planned: &Planned, desk: &Desk, skips: &Skips) -> Option<String> {
+    match planned.verdict {
+        Some(Verdict::Skip(Reason::Operator)) => skips.of_slot(&desk.task(planned.task).name, planned.occurrence?.slot),
+        _ => None,
+    }
+}
+
 /// How wide the columns are that hold names and triggers.
 #[derive(Debug, Clone, Copy)]
 struct Columns {
@@ -124,7 +146,7 @@ fn firing<'a>(planned: &Planned, desk: &'a Desk) -> &'a Firing {
     &desk.task(planned.task).firings[planned.occurrence.map_or(0, |o| o.firing as usize)]
 }
 
-fn row<'a>(planned: &Planned, desk: &'a Desk, market: &Market) -> Row<'a> {
+fn row<'a>(planned: &Planned, desk: &'a Desk, skips: &Skips, market: &Market) -> Row<'a> {
     let task = desk.task(planned.task);
     let firing = firing(planned, desk);
     let at = planned.occurrence.map(|o| o.due).or(planned.earliest);
@@ -144,17 +166,12 @@ fn row<'a>(planned: &Planned, desk: &'a Desk, market: &Market) -> Row<'a> {
         trigger: firing.trigger.to_string(),
         verdict,
         reason,
+        left_out: left_out(planned, desk, skips),
     }
 }
 
-fn page(
-    rows: &[Planned],
-    desk: &Desk,
-    market: &Arc<Market>,
-    from: Date,
-    to: Date,
-    paint: Paint,
-) -> Result<String, Failure> {
+fn page(rows: &[Planned], shown: &Shown<'_>, from: Date, to: Date) -> Result<String, Failure> {
+    let Shown { desk, market, paint, .. } = *shown;
     let mut text = String::new();
     let widest = |of: &dyn Fn(&Planned) -> usize| rows.iter().map(of).max().unwrap_or(0);
     let columns = Columns {
@@ -167,7 +184,7 @@ fn page(
         let day = market.day(date)?;
         let first = slots.partition_point(|(due, _)| *due < day.from);
         let end = slots.partition_point(|(due, _)| *due < day.to);
-        text.push_str(&day_page(&day, &slots[first..end], desk, market, columns, paint));
+        text.push_str(&day_page(&day, &slots[first..end], shown, columns));
         text.push('\n');
         date = date.checked_add(1.day()).map_err(|e| Failure::Broke { what: e.to_string() })?;
     }
@@ -194,14 +211,8 @@ fn page(
     Ok(text)
 }
 
-fn day_page(
-    day: &MarketDay,
-    slots: &[(Timestamp, &Planned)],
-    desk: &Desk,
-    market: &Market,
-    columns: Columns,
-    paint: Paint,
-) -> String {
+fn day_page(day: &MarketDay, slots: &[(Timestamp, &Planned)], shown: &Shown<'_>, columns: Columns) -> String {
+    let (market, paint) = (shown.market, shown.paint);
     let due = Density::of(slots.iter().map(|(at, _)| *at), market);
     let runs = Density::of(slots.iter().filter(|(_, p)| p.verdict == Some(Verdict::Admit)).map(|(at, _)| *at), market);
     let mut text = picture::title(day, market, paint);
@@ -217,17 +228,21 @@ fn day_page(
         let hours = format!("{}-{}", when::clock(from, market), picture::end_clock(to, market));
         let _ = writeln!(text, "\n{} {}", paint.bold(phase.as_str()), paint.dim(hours));
         for (at, planned) in &slots[first..end] {
-            text.push_str(&line(*at, planned, desk, market, columns, paint));
+            text.push_str(&line(*at, planned, shown, columns));
         }
     }
     text
 }
 
-fn line(at: Timestamp, planned: &Planned, desk: &Desk, market: &Market, columns: Columns, paint: Paint) -> String {
+fn line(at: Timestamp, planned: &Planned, shown: &Shown<'_>, columns: Columns) -> String {
+    let Shown { desk, skips, market, paint } = *shown;
     let task = desk.task(planned.task);
     let (firing, Columns { task: width, trigger }) = (firing(planned, desk), columns);
     let (mark, verdict) = match planned.verdict {
-        Some(Verdict::Skip(reason)) => (paint.yellow("–"), format!("  {}", paint.yellow(format!("skip: {reason}")))),
+        Some(Verdict::Skip(reason)) => {
+            let by = left_out(planned, desk, skips).map_or(String::new(), |by| format!(" {by}"));
+            (paint.yellow("–"), format!("  {}", paint.yellow(format!("skip: {reason}{by}"))))
+        }
         _ => (paint.green("✓"), String::new()),
     };
     let shifted =

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
+use crate::channels;
 use crate::dead_man::DeadMan;
 use crate::desk_files::Loaded;
 use crate::exit::Exit;
@@ -28,6 +29,7 @@ use crate::reload::{Parts, Reading, ReadingBell, Reloader};
 use crate::sd::Manager;
 use crate::settings::Shell;
 use crate::signs;
+use crate::starting::Starting;
 use crate::voice::Voice;
 use crate::wiring::{self, Live, VERSION};
 
@@ -63,11 +65,13 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     if args.once {
         return once(shell, &loaded, &market);
     }
+    let settings = channels::settings(shell)?;
     // Before anything starts: a port that is taken must not cost a start of the desk.
-    let door = Door::take(args.listen)?;
+    let web = Web::open(Door::take(args.listen)?)?;
     let voice = Voice::new(shell.out, Arc::clone(&market))?;
-    let mut live = wiring::live(shell, &loaded, &market, voice.clone())?;
+    warn(&settings, &voice);
     let manager = Arc::new(Manager::of_environment());
+    let mut live = Starting::new(web.porter(), &manager).live(shell, &loaded, &market, &settings, &voice)?;
     let guard = Guard::start(&live, shell, &market, &manager, &voice)?;
     let reading = reading(&live, shell, &loaded, &market, &voice)?;
     look_out(&mut live, shell);
@@ -78,7 +82,7 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         version: VERSION.into(),
         metrics: !args.no_metrics,
     };
-    let web = Web::open(door, deck)?;
+    web.show(deck);
     let ears = Ears::open(live.engine.handle(), Some(reading.bell()), voice.clone(), shell)?;
     hello(shell, &loaded, &voice, web.address());
     make_ready(&live.ready, &live.services, &loaded, shell, &voice)?;
@@ -110,6 +114,12 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         Stopped::Clean | Stopped::Interrupted => Exit::Fine,
         Stopped::AtOnce => Exit::ToldTwice,
     })
+}
+
+fn warn(settings: &channels::Settings, voice: &Voice) {
+    for warning in &settings.warnings {
+        voice.talk(warning.to_string());
+    }
 }
 
 /// Lets the engine be told when there is something to look at: a wish, the kill switch, a clock that was set.
@@ -241,7 +251,11 @@ fn once(shell: &Shell, loaded: &Loaded, market: &Arc<Market>) -> Result<Exit, Fa
     // The events of one cycle would stand between a script and its summary.
     let out = if shell.out.is_json() { shell.out.silent() } else { shell.out };
     let voice = Voice::new(out, Arc::clone(market))?;
-    let Live { mut engine, outbox, services, ready, .. } = wiring::live(shell, loaded, market, voice.clone())?;
+    let settings = channels::settings(shell)?;
+    warn(&settings, &voice);
+    // One cycle has no page on which its engine could be heard.
+    let live = wiring::live(shell, loaded, market, &settings, voice.clone(), Arc::new(|_| {}))?;
+    let Live { mut engine, outbox, services, ready, .. } = live;
     make_ready(&ready, &services, loaded, shell, &voice)?;
     let ears = Ears::open(engine.handle(), None, voice.clone(), shell)?;
     let ended = engine.run_once();

@@ -10,7 +10,7 @@ use kobe_engine::{Batch, Engine, Ports, Store, StoreError, VirtualClock};
 use kobe_plan::judge::Standing;
 use kobe_plan::scheduler::{Recovered, RecoveredCursor, Settings};
 use kobe_plan::task::{Overlap, Work, priority_word};
-use kobe_plan::{Desk, State, Task, TaskIx, Verb, Wish, view};
+use kobe_plan::{Desk, Occurrence, Slot, State, Task, TaskIx, Verb, Wish, view};
 use kobe_store::{NewWish, Reader, RunRow, SqliteStore, WishError, add_wish, holder, wish_text};
 use serde_json::{Value, json};
 
@@ -19,6 +19,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Paint, Side, count, table};
 use crate::settings::Shell;
+use crate::skips::{self, Skips};
 use crate::standing::{Standings, standing};
 use crate::wishing::{self, LOOK_EVERY, Why, wait_for_wish};
 use crate::{in_force, kill, lookup, when, wiring};
@@ -30,8 +31,8 @@ Examples:
   kobe task list --lane trading
   kobe task show full_universe_scan
   kobe task run fear_greed_fetch --reason \"the source is back\"
-  kobe task pause news_scan --reason \"the feed sends doubles\"
-  kobe task skip daily_report --reason \"sent by hand today\"")]
+  kobe task pause news_scan_watchlist --reason \"the feed sends doubles\"
+  kobe task skip daily_report_gen --reason \"sent by hand today\"")]
 pub struct Args {
     #[command(subcommand)]
     question: Question,
@@ -81,10 +82,16 @@ enum Question {
         #[command(flatten)]
         why: Why,
     },
-    /// Leave out the next slot of a task
+    /// Leave out the next slot of a task; asked twice it leaves out one
     Skip {
         /// Its name
         name: String,
+        /// Leave out one more, although the next slot is left out already
+        #[arg(long)]
+        another: bool,
+        /// Take back a word that no desk has obeyed yet
+        #[arg(long, conflicts_with = "another")]
+        undo: bool,
         #[command(flatten)]
         why: Why,
     },
@@ -97,7 +104,8 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         Question::Run { name, reason, wait } => run_now(shell, name, reason, Duration::from_secs(*wait)),
         Question::Pause { name, why } => ask(shell, Verb::Pause, name, why),
         Question::Resume { name, why } => ask(shell, Verb::Resume, name, why),
-        Question::Skip { name, why } => ask(shell, Verb::Skip, name, why),
+        Question::Skip { name, undo: true, why, .. } => take_back(shell, name, why),
+        Question::Skip { name, another, why, .. } => skip(shell, name, *another, why),
     }
 }
 
@@ -165,11 +173,14 @@ fn show(shell: &Shell, name: &str, at: Option<&str>) -> Result<Exit, Failure> {
         None => shell.now(),
     };
     let next = view::next(&loaded.desk, &market, ix, at, 5);
-    let runs = match Reader::open(&shell.settings.state)? {
+    let reader = Reader::open(&shell.settings.state)?;
+    let runs = match &reader {
         Some(reader) => reader.runs(&kobe_store::RunFilter { task: Some(name), ..kobe_store::RunFilter::newest(5) })?,
         None => Vec::new(),
     };
-    let stands = Standings::of(Reader::open(&shell.settings.state)?.as_ref())?.of_task(&loaded.desk, ix);
+    let stands = Standings::of(reader.as_ref())?.of_task(&loaded.desk, ix);
+    let skips = Skips::of(reader.as_ref())?;
+    let left_out = |o: &Occurrence| skips.of_slot(name, o.slot);
     if shell.out.is_json() {
         let mut told = brief(task, &loaded.desk, ix);
         let fields = json!({
@@ -195,6 +206,7 @@ fn show(shell: &Shell, name: &str, at: Option<&str>) -> Result<Exit, Failure> {
             "runbook": task.runbook,
             "next": next.iter().map(|o| json!({
                 "slot": o.slot.to_string(), "at_utc": o.due.to_string(), "at_local": when::local(o.due, &market),
+                "left_out": left_out(o),
             })).collect::<Vec<_>>(),
             "runs": runs,
         });
@@ -204,7 +216,11 @@ fn show(shell: &Shell, name: &str, at: Option<&str>) -> Result<Exit, Failure> {
         shell.out.object(&told)?;
         return Ok(Exit::Fine);
     }
-    let next: Vec<String> = next.iter().map(|o| when::day_and_clock(o.due, &market)).collect();
+    let said = |o: &Occurrence| match left_out(o) {
+        Some(by) => format!("{} (left out {by})", when::day_and_clock(o.due, &market)),
+        None => when::day_and_clock(o.due, &market),
+    };
+    let next: Vec<String> = next.iter().map(said).collect();
     shell.out.text(&card(task, &loaded, stands.as_ref(), &next, &runs, shell.out.paint()))?;
     Ok(Exit::Fine)
 }
@@ -279,6 +295,64 @@ fn ask(shell: &Shell, verb: Verb, name: &str, why: &Why) -> Result<Exit, Failure
     // A name that nobody knows is told at once, with the nearest one.
     lookup::task(&*in_force::or_files(shell)?, name)?;
     wishing::ask(shell, verb, name, why)
+}
+
+/// Leaves out the next slot; one that is left out already, only if one more is meant.
+fn skip(shell: &Shell, name: &str, another: bool, why: &Why) -> Result<Exit, Failure> {
+    lookup::task(&*in_force::or_files(shell)?, name)?;
+    if !another {
+        let (market, skips) = (shell.market()?, Skips::of(Reader::open(&shell.settings.state)?.as_ref())?);
+        let ahead = skips.ahead(name, shell.clock.now());
+        let found = match (ahead.first(), skips.open(name).next()) {
+            (Some((at, by)), _) => Some(format!("{}, {by}", when::day_and_clock(*at, &market))),
+            (None, Some(wish)) => Some(format!("as soon as a desk runs, {}", skips::by(wish))),
+            (None, None) => None,
+        };
+        if let Some(found) = found {
+            return Err(Failure::no(
+                format!("the next slot of {name} is left out already: {found}"),
+                "`--another` leaves out the one after it as well",
+            ));
+        }
+    }
+    wishing::ask(shell, Verb::Skip, name, why)
+}
+
+/// Takes back a wish to leave out a slot that no desk has obeyed. What is left out has its row, and that stays.
+fn take_back(shell: &Shell, name: &str, why: &Why) -> Result<Exit, Failure> {
+    why.said()?;
+    lookup::task(&*in_force::or_files(shell)?, name)?;
+    let (market, state, now) = (shell.market()?, &shell.settings.state, shell.clock.now());
+    let skips = Skips::of(Reader::open(state)?.as_ref())?;
+    let open = skips.open(name).next();
+    let (Some(wish), None) = (open, holder(state)?) else {
+        let hint = "`kobe task run NAME` runs it by hand; `kobe task show NAME` shows what is left out";
+        return Err(match skips.ahead(name, now).first() {
+            Some((at, by)) => Failure::no(
+                format!(
+                    "the slot of {name} at {} is left out ({by}), and that stands in its row, which never changes",
+                    when::day_and_clock(*at, &market)
+                ),
+                hint,
+            ),
+            None => Failure::no(format!("no slot of {name} is to be left out"), hint),
+        });
+    };
+    let Ok(Slot::Manual { id }) = format!("manual:{}", wish.id).parse::<Slot>() else {
+        return Err(Failure::Broke { what: format!("the wish {} has no number", wish.id) });
+    };
+    let operator = kill::operator(why.operator.as_deref());
+    let note = format!("refused: taken back by {operator}: {}", why.reason);
+    // Under the lock of the state: a desk that starts now obeys it before, or never.
+    SqliteStore::open(state, &wiring::opening(&market, now))?.answer(id, note, now)?;
+    if shell.out.is_json() {
+        shell
+            .out
+            .object(&json!({ "wish": wish.id, "verb": wish.verb.word(), "name": name, "answer": "taken back" }))?;
+    } else {
+        shell.out.text(&format!("skip {name}: taken back; its next slot runs\n"))?;
+    }
+    Ok(Exit::Fine)
 }
 
 /// Runs a task now, by the running desk or here.

@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Paint;
 use crate::settings::Shell;
+use crate::skips::Skips;
 use crate::standing::Standings;
 use crate::{lookup, when};
 
@@ -64,13 +65,18 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         (None, Some(at)) => (when::instant(at, &market)?, None),
         (None, None) => (shell.now(), None),
     };
-    let stands = Standings::of(Reader::open(&shell.settings.state)?.as_ref())?.of_task(&loaded.desk, ix);
+    let reader = Reader::open(&shell.settings.state)?;
+    let stands = Standings::of(reader.as_ref())?.of_task(&loaded.desk, ix);
     let found = view::why(&loaded.desk, &market, ix, at, stands.as_ref())?;
     let (inside, later) = match (found, until) {
         (Some(why), Some(until)) if why.occurrence.due >= until => (None, Some(why.occurrence.due)),
         (found, _) => (found, None),
     };
-    let Some(why) = inside else { return none(shell, task, &market, at, later) };
+    let Some(mut why) = inside else { return none(shell, task, &market, at, later) };
+    if let Some(by) = Skips::of(reader.as_ref())?.of_slot(&task.name, why.occurrence.slot) {
+        why.verdict = Verdict::Skip(Reason::Operator);
+        why.checks.push(Check { name: "operator", ok: false, detail: format!("left out {by}") });
+    }
     let slot = why.occurrence.slot;
     let also = match until {
         Some(until) => others(&loaded.desk, &market, ix, why.occurrence.due, until),
@@ -78,7 +84,7 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
     };
     // What is driven by context has no slot before its turn; its number here is only a place.
     let named = !matches!(slot, Slot::Cooldown { .. });
-    let run = match Reader::open(&shell.settings.state)? {
+    let run = match &reader {
         Some(reader) if named => reader.run_of_slot(&task.name, &slot.to_string())?,
         _ => None,
     };
