@@ -1,14 +1,15 @@
 //! Owner: what root writes into a state belongs to the state's owner afterwards.
 //!
 //! Rule: a command that root typed must leave nothing behind that the desk's own user cannot take back, a pulled kill switch above all. Given away is only what this command
-//! wrote, plain files and directories below the state: no link is followed, nothing with a second name is touched, and what root owned before stays root's. Start at [`give_back`].
+//! wrote, plain files and directories: no link is followed, nothing with a second name is touched, and what root owned before stays root's. Start at [`give_back`], after a restore
+//! at [`give_like`].
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use jiff::Timestamp;
-use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, fstat, open, openat};
+use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, fchown, fstat, open, openat};
 
 /// Directories of a state lie no deeper than this.
 const DEEPEST: usize = 8;
@@ -20,20 +21,42 @@ struct Gift {
     since_s: i64,
 }
 
+impl Gift {
+    /// Builds one to an owner, of what was written since an instant; to root nothing need be given.
+    fn to(owner: &Stat, since: Timestamp) -> Option<Gift> {
+        // A file system counts time in steps: a file may seem a little older than the command that wrote it.
+        let since_s = since.as_second() - 1;
+        let (uid, gid) = (owner.st_uid, owner.st_gid);
+        (uid != 0).then(|| Gift { uid: Uid::from_raw(uid), gid: Gid::from_raw(gid), since_s })
+    }
+}
+
 /// Gives what was written into a state since an instant to the owner of the state, where root has written it. What cannot be given stays as it is.
 pub fn give_back(state: &Path, since: Timestamp) {
     if !rustix::process::geteuid().is_root() {
         return;
     }
-    let Ok(top) = open(state, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) else { return };
-    let Ok(owner) = fstat(&top) else { return };
-    if owner.st_uid == 0 {
+    let Some(top) = directory(state) else { return };
+    let Some(gift) = fstat(&top).ok().and_then(|owner| Gift::to(&owner, since)) else { return };
+    give(&top, &gift, DEEPEST);
+}
+
+/// Gives a state that root has written whole since an instant to the owner of another directory: of the state that was there before, or of what the state lies in.
+pub fn give_like(state: &Path, like: &Path, since: Timestamp) {
+    if !rustix::process::geteuid().is_root() {
         return;
     }
-    // A file system counts time in steps: a file may seem a little older than the command that wrote it.
-    let since_s = since.as_second() - 1;
-    let gift = Gift { uid: Uid::from_raw(owner.st_uid), gid: Gid::from_raw(owner.st_gid), since_s };
-    give(&top, &gift, DEEPEST);
+    let (Some(top), Some(model)) = (directory(state), directory(like)) else { return };
+    let Some(gift) = fstat(&model).ok().and_then(|owner| Gift::to(&owner, since)) else { return };
+    if fstat(&top).is_ok_and(|found| is_ours_to_give(&found, &gift)) {
+        // As below: a file system without owners has none to give to.
+        let _ = fchown(&top, Some(gift.uid), Some(gift.gid));
+        give(&top, &gift, DEEPEST);
+    }
+}
+
+fn directory(path: &Path) -> Option<OwnedFd> {
+    open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()
 }
 
 /// Gives what lies in a directory.

@@ -244,6 +244,31 @@ fn what_root_writes_can_be_taken_back_by_the_user_of_the_desk() {
 }
 
 #[test]
+fn a_state_that_root_restored_is_one_that_the_user_of_the_desk_can_run() {
+    let place = Place::with_desk(DESK);
+    assert_eq!(place.kobe(&["run", "--once"]).code, Some(0));
+    assert_eq!(place.kobe(&["backup", "saved"]).code, Some(0));
+    fs::create_dir(place.path("home")).expect("a directory");
+    let owner = |path: &Path| fs::symlink_metadata(path).map(|meta| (meta.uid(), meta.gid())).expect("it is there");
+    if is_root() {
+        for path in all_below(&place.path("state")).into_iter().chain([place.path("home")]) {
+            std::os::unix::fs::lchown(&path, Some(STRANGER), Some(STRANGER)).expect("root may");
+        }
+    }
+    let whose = owner(&place.path("home"));
+    // Over a state that was there, and where there was none.
+    for state in ["state", "home/state"] {
+        let restored = place.kobe(&["restore", "saved", "--state", state, "--reason", "typed as root"]);
+        assert_eq!(restored.code, Some(0), "{state}: {}", restored.stderr);
+        for path in all_below(&place.path(state)) {
+            assert_eq!(owner(&path), whose, "{}", path.display());
+        }
+        let once = as_a_stranger(&place, &["run", "--once", "--state", state]);
+        assert_eq!(once.code, Some(0), "{state}: {}", once.stderr);
+    }
+}
+
+#[test]
 fn a_user_who_may_not_look_is_told_so_and_not_that_nothing_runs() {
     let place = Place::with_desk(DESK);
     assert_eq!(place.kobe(&["run", "--once"]).code, Some(0));

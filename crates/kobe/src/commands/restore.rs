@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::Shell;
 use crate::wishing::Why;
-use crate::{kill, wiring};
+use crate::{kill, owner, wiring};
 
 /// Arguments of `kobe restore`.
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,8 @@ use crate::{kill, wiring};
 Every byte of the backup is verified first. The state that is there is kept beside it \
 (STATE.before-restore-...), and the new one takes its name in one step: whatever happens, either the old or \
 the new state is there. The kill switch of the restored state is pulled with no grace left: it may be older \
-than what the broker has seen. Reconcile, then `kobe resume`.
+than what the broker has seen. Reconcile, then `kobe resume`. Restored by root, it belongs to whoever owned the \
+state before, or owns the directory that it lies in.
 
 Example:
   kobe restore /backup/kobe-2026-11-23 --reason \"disk replaced\"
@@ -43,6 +44,10 @@ pub(super) fn perform(args: &Args, shell: &Shell) -> Result<Exit, Failure> {
         put_back(&args.dir, &shell.settings.state, &market, now, (&operator, &args.why.reason), &mut |step| {
             say(shell, step);
         })?;
+    // A state that root brought back must be one that the desk's own user can run.
+    if let Some(like) = restored.before.as_deref().or(restored.state.parent()) {
+        owner::give_like(&restored.state, like, now);
+    }
     if shell.out.is_json() {
         shell.out.object(&json!({
             "state": restored.state,
