@@ -107,9 +107,10 @@ impl From<BackupError> for Failure {
                 Failure::no(what, "nothing was ever started there; `--state DIR` looks elsewhere")
             }
             BackupError::Exists(_) => Failure::usage(what, "name a directory that is not there yet"),
-            BackupError::Inside { .. } => {
-                Failure::usage(what, "name a directory elsewhere, best on another disk: a state that is lost takes it along")
-            }
+            BackupError::Inside { .. } => Failure::usage(
+                what,
+                "name a directory elsewhere, best on another disk: a state that is lost takes it along",
+            ),
             BackupError::Underway(_) => Failure::Held { what },
             BackupError::NotProved(_) => Failure::no(what, "no backup was kept; try another disk"),
         }
