@@ -16,8 +16,11 @@ use crate::{Reader, RunRow};
 /// Rows read at a time.
 const PAGE: usize = 4_096;
 
-/// Dates of which every run is shown.
+/// Dates of which runs are shown.
 const DATES_SHOWN: usize = 2;
+
+/// Runs that are shown, the newest: a day of the desk has a thousand, and a dense one must not grow the file and this process from hour to hour.
+const RUNS_SHOWN: usize = 4_096;
 
 /// All that is known of runs so far.
 #[derive(Debug, Default)]
@@ -118,6 +121,19 @@ impl Runs {
             };
             let key = format!("{}|{time}|{}", run.slot_date, run.task);
             self.days.entry(run.slot_date).or_default().insert(key, word);
+            self.forget_the_oldest();
+        }
+    }
+
+    /// Keeps no more runs than are shown.
+    fn forget_the_oldest(&mut self) {
+        let shown: usize = self.days.values().map(BTreeMap::len).sum();
+        for _ in RUNS_SHOWN..shown {
+            let Some(mut oldest) = self.days.first_entry() else { return };
+            oldest.get_mut().pop_first();
+            if oldest.get().is_empty() {
+                oldest.remove();
+            }
         }
     }
 
@@ -202,6 +218,23 @@ mod tests {
     use kobe_engine::{Batch, Store as _};
     use kobe_plan::run::CursorRow;
     use kobe_plan::{Catalog, Change, Outcome, Run, RunId, Slot, SourceFile, TaskIx};
+
+    #[test]
+    fn a_dense_day_shows_its_newest_runs_and_no_more() {
+        let date: Date = "2026-11-23".parse().expect("a date");
+        let mut runs = Runs::default();
+        for n in 0..RUNS_SHOWN + 500 {
+            runs.days
+                .entry(date)
+                .or_default()
+                .insert(format!("{date}|{:02}:{:02}|t{n:05}", n / 600, n / 10 % 60), "ok".into());
+            runs.forget_the_oldest();
+        }
+        let shown = &runs.days[&date];
+        assert_eq!(shown.len(), RUNS_SHOWN);
+        assert!(shown.keys().next().is_some_and(|first| first.ends_with("t00500")), "the oldest are gone");
+        assert!(shown.keys().last().is_some_and(|last| last.ends_with(&format!("t{:05}", RUNS_SHOWN + 499))));
+    }
 
     #[test]
     fn what_is_read_again_is_counted_once() {
