@@ -10,9 +10,10 @@ target/oracles, exchange_calendars and pandas_market_calendars in the versions o
 or the first date of either side, to the last of either side or --to. Dates are compared always; hours where Kobe gives
 some, and once more since --hours-since, because the libraries carry the hours of today back through all years.
 
-An oracle is a second opinion, not the truth: tests/golden holds what was corrected, and docs say where Kobe differs and
-why. The program judges nothing; its exit code is 0 when it could ask everybody. Needs Python 3.11 and, the first time,
-PyPI. Writes below target/oracles.
+An oracle is a second opinion, not the truth. known.csv says where Kobe differs knowingly and why: a date or a range of
+them, `session` for a day that is one on one side only, `hours` for other hours. What it does not explain is counted in
+a column of its own, and --check makes the exit code 1 if there is any. Needs Python 3.11 and, the first time, PyPI.
+Writes below target/oracles.
 """
 
 import argparse
@@ -29,6 +30,7 @@ import warnings
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VENV = ROOT / "target" / "oracles"
 REQUIREMENTS = pathlib.Path(__file__).with_name("requirements.txt")
+KNOWN = pathlib.Path(__file__).with_name("known.csv")
 FIRST = datetime.date(1990, 1, 1)
 
 # Where a library has its own name for what Kobe calls otherwise. Every other identifier is asked of exchange_calendars
@@ -115,12 +117,34 @@ def of_market_calendars(name, first, last):
     return first, last, theirs(schedule, ("market_open", "break_start", "break_end", "market_close"))
 
 
-def compare(name, library, their_name, asked, program, first, last, since):
-    first, last, there = asked(their_name, first, last)
+def reasons():
+    """Return the rows of known.csv."""
+    with KNOWN.open(newline="") as file:
+        return [
+            (row["exchange"], row["field"], datetime.date.fromisoformat(row["from"]), datetime.date.fromisoformat(row["to"]), row["why"])
+            for row in csv.DictReader(file)
+        ]
+
+
+def compare(name, library, their_name, ask, program, first, last, since, known):
+    """Return the row of the table, how many differences nothing explains, and a line for each difference."""
+    first, last, there = ask(their_name, first, last)
     here = ours(program, name, first, last)
     only_here, only_there = sorted(here.keys() - there.keys()), sorted(there.keys() - here.keys())
     timed = [day for day in sorted(here.keys() & there.keys()) if here[day][0] is not None]
     differ = [day for day in timed if here[day] != there[day]]
+    lately = [day for day in differ if day >= since]
+
+    def why(field, day):
+        return next((why for exchange, of, start, end, why in known if (exchange, of) == (name, field) and start <= day <= end), None)
+
+    lines, unexplained = [], 0
+    told = [("session", day, "only here") for day in only_here] + [("session", day, "only there") for day in only_there]
+    told += [("hours", day, f"{' '.join(map(str, here[day]))} here, {' '.join(map(str, there[day]))} there") for day in lately]
+    for field, day, what in sorted(told, key=lambda row: row[1]):
+        reason = why(field, day)
+        unexplained += reason is None
+        lines.append(f"{day} {day:%a}: {what}: {reason or 'not explained'}")
     row = [
         name,
         f"{first} to {last}",
@@ -128,15 +152,11 @@ def compare(name, library, their_name, asked, program, first, last, since):
         str(len(only_here)),
         str(len(only_there)),
         f"{len(differ):,} of {len(timed):,}",
-        f"{sum(day >= since for day in differ):,} of {sum(day >= since for day in timed):,}",
+        f"{len(lately):,}",
+        f"{unexplained:,}",
         f"{library}, {their_name}",
     ]
-    lines = [f"{day} {day:%a}: only here" for day in only_here]
-    lines += [f"{day} {day:%a}: only there" for day in only_there]
-    for day in differ:
-        if day >= since:
-            lines.append(f"{day} {day:%a}: {' '.join(map(str, here[day]))} here, {' '.join(map(str, there[day]))} there")
-    return row, sorted(lines)
+    return row, unexplained, lines
 
 
 def main():
@@ -147,6 +167,7 @@ def main():
     parser.add_argument("--confirmed", action="store_true", help="go only as far as Kobe calls an exchange confirmed")
     parser.add_argument("--hours-since", type=datetime.date.fromisoformat, default=datetime.date(2025, 1, 1))
     parser.add_argument("--days", action="store_true", help="list the days that differ, hours since --hours-since")
+    parser.add_argument("--check", action="store_true", help="exit code 1 if known.csv does not explain every difference")
     arguments = parser.parse_args()
     if not arguments.kobe.exists():
         parser.error(f"there is no {arguments.kobe}: build it (cargo build --release --locked -p kobe) or name it with --kobe")
@@ -162,10 +183,10 @@ def main():
     if unknown:
         parser.error(f"Kobe has no exchange called {', '.join(sorted(unknown))}")
 
-    head = ["exchange", "range", "sessions", "dates only here", "dates only there", "hours that differ", f"since {arguments.hours_since}", "oracle"]
+    head = ["exchange", "range", "sessions", "dates only here", "dates only there", "hours that differ", f"since {arguments.hours_since}", "unexplained", "oracle"]
     print("| " + " | ".join(head) + " |")
-    print("|---|---|--:|--:|--:|--:|--:|---|")
-    details = []
+    print("|---|---|--:|--:|--:|--:|--:|--:|---|")
+    details, open_questions, why = [], 0, reasons()
     for venue in sorted(venues, key=lambda venue: venue["mic"]):
         name = venue["mic"]
         if arguments.exchanges and name not in arguments.exchanges:
@@ -179,9 +200,10 @@ def main():
         if name in MARKET_CALENDARS:
             asked.append(("pandas_market_calendars 5.5.0", MARKET_CALENDARS[name], of_market_calendars))
         if not asked:
-            print(f"| {name} |  |  |  |  |  |  | none |")
+            print(f"| {name} |  |  |  |  |  |  |  | none |")
         for library, their_name, ask in asked:
-            row, lines = compare(name, library, their_name, ask, arguments.kobe, first, last, arguments.hours_since)
+            row, unexplained, lines = compare(name, library, their_name, ask, arguments.kobe, first, last, arguments.hours_since, why)
+            open_questions += unexplained
             print("| " + " | ".join(row) + " |", flush=True)
             if lines:
                 details.append((f"{name} beside {library}", lines))
@@ -189,6 +211,8 @@ def main():
         for title, lines in details:
             print(f"\n## {title}\n")
             print("\n".join(f"- {line}" for line in lines))
+    if arguments.check and open_questions:
+        sys.exit(f"{open_questions:,} differences are not explained by {KNOWN.name}")
 
 
 if __name__ == "__main__":
