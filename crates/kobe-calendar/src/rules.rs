@@ -19,9 +19,10 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::Deserialize;
 use toml::{Spanned, value::Datetime};
 
+use crate::exchange::fingerprint;
 use crate::{RuleError, RuleProblem, Span};
-pub(crate) use day::{DayRule, Occasion, SessionRule, Weekdays, Years};
-pub(crate) use expand::{Calendar, Doubt, Kind, Plan};
+pub(crate) use day::{DayRule, Occasion, Weekdays, Years};
+pub(crate) use expand::{Calendar, Kind, Plan, ordinary};
 
 /// Minutes from the local midnight at the start of a session's date: below 0 on the day before, at most 1440.
 pub(crate) type Minute = i16;
@@ -38,6 +39,8 @@ pub(crate) struct Rules {
     pub id: String,
     pub title: String,
     pub version: String,
+    /// Changes when the text of the file changes, or of one that it extends.
+    pub fingerprint: u32,
     pub aliases: Vec<String>,
     pub zone_name: String,
     pub zone: TimeZone,
@@ -428,7 +431,7 @@ impl Reader<'_> {
     }
 }
 
-fn whole_date(stated: &Datetime) -> Option<Date> {
+pub(crate) fn whole_date(stated: &Datetime) -> Option<Date> {
     match (stated.date, stated.time, stated.offset) {
         (Some(day), None, None) => {
             // toml keeps 0-9999, a civil date wants 1-9999 with a real day; toml has checked the day.
@@ -463,6 +466,7 @@ impl Rules {
             return Err(reader.error(&file.schema, RuleProblem::Schema(*file.schema.get_ref())));
         }
         let base = base(&reader, &file, other)?;
+        let extended = base.as_ref().map_or(String::new(), |base| base.fingerprint.to_string());
         let start = RuleError { line: 1, column: 1, problem: RuleProblem::Missing("") };
         let missing = |key| RuleError { problem: RuleProblem::Missing(key), ..start.clone() };
         let (zone_name, zone) = match (&file.zone, &base) {
@@ -494,6 +498,7 @@ impl Rules {
             id: file.id,
             title: file.title,
             version: file.version,
+            fingerprint: fingerprint(&[text, &extended]),
             aliases: file.aliases,
             zone_name,
             zone,

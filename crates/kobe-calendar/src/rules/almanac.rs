@@ -285,6 +285,71 @@ mod tests {
         assert_eq!(hijri(1952, 12, 1), [None, None], "of 1952 the table has only the end");
     }
 
+    /// Lists the days from 1953 to 2051, each in another calendar of the crate icu_calendar.
+    fn every_day<C: icu_calendar::AsCalendar + Copy>(calendar: C) -> Vec<(Date, icu_calendar::Date<C>)> {
+        let days = (0..).map_while(|n| later(date(1953, 1, 1), n).filter(|day| day.year() <= 2051));
+        let there = |day: Date| {
+            let iso = icu_calendar::Date::try_new_iso(day.year().into(), day.month() as u8, day.day() as u8);
+            iso.unwrap().to_calendar(calendar)
+        };
+        days.map(|day| (day, there(day))).collect()
+    }
+
+    #[test]
+    fn chinese_and_korean_days_agree_with_icu_calendar_on_every_day() {
+        use icu_calendar::cal::{ChineseTraditional, KoreanTraditional};
+
+        let mut leap = 0;
+        for (day, there) in every_day(ChineseTraditional::new()) {
+            let (year, month) = (there.cyclic_year().related_iso as i16, there.month());
+            leap += usize::from(month.is_leap());
+            let found = chinese(year, month.number() as i8, there.day_of_month().0 as i8);
+            assert_eq!(found == Some(day), !month.is_leap(), "{day} is {month:?} of {year}, found {found:?}");
+        }
+        // 36 leap months in 99 years, of 29 or 30 days.
+        assert!((36 * 29..=37 * 30).contains(&leap), "{leap} days in leap months");
+        for (day, there) in every_day(KoreanTraditional::new()) {
+            let (year, month) = (there.cyclic_year().related_iso as i16, there.month());
+            let found = korean(year, month.number() as i8, there.day_of_month().0 as i8);
+            assert_eq!(found == Some(day), !month.is_leap(), "{day} is {month:?} of {year}, found {found:?}");
+        }
+    }
+
+    /// Both tables are the decreed one from 1420 to 1450. Before, icu_calendar has an older reconstruction; after, it
+    /// leaves the rule that has held since 1423, and this table keeps to it.
+    #[test]
+    fn umm_al_qura_agrees_with_icu_calendar_on_every_day_of_the_years_1420_to_1450() {
+        let mut compared = 0;
+        for (day, there) in every_day(icu_calendar::cal::Hijri::new_umm_al_qura()) {
+            if !(1420..=1450).contains(&there.year().extended_year()) {
+                continue;
+            }
+            let found = hijri(day.year(), there.month().number() as i8, there.day_of_month().0 as i8);
+            assert!(found.contains(&Some(day)), "{day}, found {found:?}");
+            compared += 1;
+        }
+        assert_eq!(compared, 10_986, "days in 31 years");
+    }
+
+    #[test]
+    fn hebrew_days_agree_with_icu_calendar_on_every_day() {
+        for (day, there) in every_day(icu_calendar::cal::Hebrew) {
+            let month = there.month();
+            // Adar I has no name here.
+            if month.is_leap() {
+                continue;
+            }
+            let named = HebrewMonth::NAMED[usize::from(month.number()) - 1].1;
+            let found = hebrew(day.year(), named, there.day_of_month().0 as i8);
+            let first_of_two = named == HebrewMonth::Tevet && found.is_some_and(|found| found < day);
+            assert!(
+                found == Some(day) || first_of_two,
+                "{day} is {} {named:?}, found {found:?}",
+                there.day_of_month().0
+            );
+        }
+    }
+
     #[test]
     fn chinese_days_fall_on_their_published_dates() {
         let rows = [
