@@ -93,7 +93,11 @@ fn both(a: &[Stretch], b: &[Stretch]) -> Vec<Stretch> {
         if from < to {
             common.push((from, to));
         }
-        if a_to < b_to { a.next() } else { b.next() };
+        if a_to < b_to {
+            a.next()
+        } else {
+            b.next()
+        };
     }
     common
 }

@@ -377,6 +377,12 @@ impl Exchange {
         Ok(ordinary(hours, &self.rules, date)?.regular)
     }
 
+    /// Returns the bytes that its days and instants take once they are expanded.
+    pub fn expanded_bytes(&self) -> usize {
+        let known = self.timeline.get_or_init(|| Known::new(self));
+        self.calendar.bytes() + known.timeline.bytes()
+    }
+
     /// Returns the same venue with other days.
     pub(crate) fn with_calendar(&self, calendar: Calendar) -> Exchange {
         let (version, rules) = (self.version.clone(), self.rules.clone());
@@ -492,8 +498,15 @@ struct Known {
 impl Known {
     fn new(exchange: &Exchange) -> Known {
         let span = exchange.rules.span;
+        // From the day after the last session without known hours.
+        let mut from = span.from;
+        for (date, kind) in exchange.calendar.days().take_while(|(date, _)| *date < span.times_from) {
+            if *kind == Kind::Untimed {
+                from = date.saturating_add(DAY);
+            }
+        }
         Known {
-            from: exchange.at(span.times_from, 0),
+            from: exchange.at(from, 0),
             to: exchange.at(span.projected_to, rules::DAY),
             timeline: Timeline::expand(&exchange.calendar, &exchange.rules.zone),
         }

@@ -115,9 +115,8 @@ impl Overlay {
             let known = Exchange::bundled_ids().find(|known| known.eq_ignore_ascii_case(id));
             let exchange = known.ok_or_else(|| error(line.exchange.span().start, RuleProblem::Extends(id.clone())))?;
             let date = whole_date(line.date.get_ref());
-            let date = date.ok_or_else(|| {
-                error(line.date.span().start, RuleProblem::Date(line.date.get_ref().to_string()))
-            })?;
+            let date =
+                date.ok_or_else(|| error(line.date.span().start, RuleProblem::Date(line.date.get_ref().to_string())))?;
             let declared = line.declared_at.get_ref().to_string();
             let declared_at = declared.parse::<Timestamp>();
             let declared_at =
@@ -126,8 +125,7 @@ impl Overlay {
                 None => None,
                 Some([from, to]) => Some((time(from)?, time(to)?)),
             };
-            let (open, close) =
-                (line.open.as_ref().map(time).transpose()?, line.close.as_ref().map(time).transpose()?);
+            let (open, close) = (line.open.as_ref().map(time).transpose()?, line.close.as_ref().map(time).transpose()?);
             let hours = open.is_some() || close.is_some() || halt.is_some();
             let change = match (line.closed, line.as_planned, hours) {
                 (true, false, false) => Change::Closed,
@@ -136,7 +134,14 @@ impl Overlay {
                 _ => return Err(error(begin, RuleProblem::OneChange)),
             };
             let reason = line.reason.as_str().into();
-            entries.push(Entry { exchange: exchange.to_owned(), date, declared_at, reason, change, place: place(begin) });
+            entries.push(Entry {
+                exchange: exchange.to_owned(),
+                date,
+                declared_at,
+                reason,
+                change,
+                place: place(begin),
+            });
         }
         entries.sort_by_key(|entry| entry.declared_at);
         Ok(Overlay { entries })
@@ -156,10 +161,12 @@ impl Exchange {
     /// outside the span.
     pub fn with_overlay(&self, overlay: &Overlay, known_at: Timestamp) -> Result<Exchange, RuleError> {
         let mut calendar = self.calendar().clone();
-        let entries = overlay.entries.iter().filter(|entry| entry.exchange == self.id() && entry.declared_at <= known_at);
+        let entries =
+            overlay.entries.iter().filter(|entry| entry.exchange == self.id() && entry.declared_at <= known_at);
         for entry in entries {
             let fault = |problem| RuleError { line: entry.place.0, column: entry.place.1, problem };
-            let planned = self.calendar().kind(entry.date).ok_or_else(|| fault(RuleProblem::NotASession(entry.date)))?;
+            let planned =
+                self.calendar().kind(entry.date).ok_or_else(|| fault(RuleProblem::NotASession(entry.date)))?;
             let kind = match (entry.change, planned) {
                 (Change::AsPlanned, planned) => planned.clone(),
                 (Change::Closed, Kind::Session(_) | Kind::Untimed) => Kind::Closed(Arc::clone(&entry.reason)),

@@ -444,8 +444,9 @@ pub(crate) fn whole_date(stated: &Datetime) -> Option<Date> {
 /// Reads `09:30` as minutes after midnight; `24:00` is the end of the day.
 pub(crate) fn minute(text: &str) -> Option<Minute> {
     let (hours, minutes) = text.split_once(':')?;
-    let two =
-        |part: &str| (part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse::<Minute>().ok())?;
+    let two = |part: &str| {
+        (part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse::<Minute>().ok())?
+    };
     let (hours, minutes) = (two(hours)?, two(minutes)?);
     let all = hours * 60 + minutes;
     (minutes < 60 && all <= DAY).then_some(all)
@@ -628,9 +629,7 @@ fn hours(reader: &Reader<'_>, lines: &Spanned<Vec<Spanned<HoursLine>>>) -> Resul
         let close_clock = line.close_zone.as_ref().map(|at| reader.zone(at)).transpose()?;
         let post = match &line.post {
             None => 0,
-            Some(at) => {
-                post(at.get_ref()).ok_or_else(|| reader.error(at, RuleProblem::Time(at.get_ref().clone())))?
-            }
+            Some(at) => post(at.get_ref()).ok_or_else(|| reader.error(at, RuleProblem::Time(at.get_ref().clone())))?,
         };
         let hours = Hours {
             from: reader.date(&line.from)?,
@@ -701,3 +700,6 @@ fn span(
     }
     Ok(span)
 }
+
+#[cfg(test)]
+mod mutants;

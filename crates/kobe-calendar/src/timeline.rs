@@ -103,7 +103,8 @@ impl Timeline {
     pub(crate) fn is_open(&self, instant: Timestamp) -> bool {
         let moment = Moment::of(instant);
         let at = self.closing_after(moment);
-        self.bouts.get(at).is_some_and(|bout| bout.open <= moment.second) && !self.pauses(at).iter().any(|(from, to)| *from <= moment.second && moment.second < *to)
+        self.bouts.get(at).is_some_and(|bout| bout.open <= moment.second)
+            && !self.pauses(at).iter().any(|(from, to)| *from <= moment.second && moment.second < *to)
     }
 
     fn pauses(&self, at: usize) -> &[(i64, i64)] {

@@ -21,13 +21,28 @@ pub(crate) struct DayRule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Anchor {
     /// `jul 4`
-    Fixed { month: i8, day: i8 },
+    Fixed {
+        month: i8,
+        day: i8,
+    },
     /// `3rd mon of jan`; `last` is -1.
-    Nth { nth: i8, weekday: Weekday, month: i8 },
+    Nth {
+        nth: i8,
+        weekday: Weekday,
+        month: i8,
+    },
     /// `tue from nov 2`: the first such weekday on or after it.
-    From { weekday: Weekday, month: i8, day: i8 },
+    From {
+        weekday: Weekday,
+        month: i8,
+        day: i8,
+    },
     /// `mon until may 24`: the last such weekday on or before it.
-    Until { weekday: Weekday, month: i8, day: i8 },
+    Until {
+        weekday: Weekday,
+        month: i8,
+        day: i8,
+    },
     /// Western Easter Sunday.
     Easter,
     /// Easter Sunday of the Eastern churches.
@@ -36,13 +51,25 @@ enum Anchor {
     AutumnalEquinox,
     Qingming,
     /// `chinese 1 1`, `chinese 12 last`
-    Chinese { month: i8, day: Moon },
+    Chinese {
+        month: i8,
+        day: Moon,
+    },
     /// `korean 8 15`
-    Korean { month: i8, day: Moon },
+    Korean {
+        month: i8,
+        day: Moon,
+    },
     /// `hijri 10 1`
-    Hijri { month: i8, day: i8 },
+    Hijri {
+        month: i8,
+        day: i8,
+    },
     /// `hebrew tishri 1`
-    Hebrew { month: HebrewMonth, day: i8 },
+    Hebrew {
+        month: HebrewMonth,
+        day: i8,
+    },
 }
 
 /// A day of a lunar month.
@@ -302,6 +329,13 @@ impl Years {
         (!ranges.is_empty() && rising).then_some(Years(ranges))
     }
 
+    /// Returns the same ranges so many years later; open ends stay open.
+    #[cfg(test)]
+    pub(crate) fn shifted(&self, by: i16) -> Years {
+        let end = |year: i16| if matches!(year, i16::MIN | i16::MAX) { year } else { year + by };
+        Years(self.0.iter().map(|range| Range { from: end(range.from), to: end(range.to), ..*range }).collect())
+    }
+
     pub(crate) fn contains(&self, year: i16) -> bool {
         self.0.iter().any(|range| range.contains(year))
     }
@@ -372,8 +406,19 @@ mod tests {
 
     #[test]
     fn what_names_no_day_is_refused() {
-        for text in ["", "jul", "jul 32", "feb 30", "5th mon of jan", "3rd mon jan", "mon from", "easter +x", "july 4", "chinese 13 1", "hebrew may 1"]
-        {
+        for text in [
+            "",
+            "jul",
+            "jul 32",
+            "feb 30",
+            "5th mon of jan",
+            "3rd mon jan",
+            "mon from",
+            "easter +x",
+            "july 4",
+            "chinese 13 1",
+            "hebrew may 1",
+        ] {
             assert_eq!(DayRule::parse(text), None, "{text}");
         }
         for text in ["", "fri-mon", "mo", "mon,tue"] {

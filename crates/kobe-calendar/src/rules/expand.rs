@@ -131,9 +131,9 @@ impl Calendar {
         self.doubts.iter().find(|doubt| doubt.from <= date && date <= doubt.to)
     }
 
-    /// Returns all days in doubt, in order.
-    pub(crate) fn doubts(&self) -> &[Doubt] {
-        &self.doubts
+    /// Returns the bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.codes.capacity() * size_of::<u16>() + self.kinds.capacity() * size_of::<Kind>()
     }
 
     /// Puts something else in the place of a day; false outside the span.

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use kobe_calendar::{CalendarError, Exchange, Market, MarketDay, Phase};
 use serde::Serialize;
 
-use super::{Format, utc};
+use super::Format;
 use crate::failure::Failure;
 use crate::output::{Side, table};
 use crate::settings::Shell;
@@ -119,7 +119,9 @@ fn lines(mut each: impl FnMut(&str) -> Result<(), Failure>) -> Result<(), Failur
         }
         if !line.trim().is_empty() {
             each(line.trim()).map_err(|failure| match failure {
-                Failure::Usage { what, hint } => Failure::Usage { what: format!("line {number} of stdin: {what}"), hint },
+                Failure::Usage { what, hint } => {
+                    Failure::Usage { what: format!("line {number} of stdin: {what}"), hint }
+                }
                 other => other,
             })?;
         }

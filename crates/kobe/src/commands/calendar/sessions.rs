@@ -111,8 +111,13 @@ pub fn show(
             local.strftime(form).to_string()
         }
     };
-    let mut header =
-        vec![("DATE", Side::Left), ("", Side::Left), ("OPEN", Side::Left), ("BREAK", Side::Left), ("CLOSE", Side::Left)];
+    let mut header = vec![
+        ("DATE", Side::Left),
+        ("", Side::Left),
+        ("OPEN", Side::Left),
+        ("BREAK", Side::Left),
+        ("CLOSE", Side::Left),
+    ];
     let breaks = rows.iter().any(|row| !row.breaks_utc.is_empty());
     if !breaks {
         header.remove(3);

@@ -37,9 +37,8 @@ pub fn holidays(shell: &Shell, venue: &Exchange, year: i16) -> Result<(), Failur
         return shell.out.array(&specials);
     }
     let header = ["DATE", "", "", "NAME"].map(|name| (name, Side::Left));
-    let cells = |s: &Special| {
-        vec![s.date.to_string(), s.date.strftime("%a").to_string(), s.words(venue), s.name.clone()]
-    };
+    let cells =
+        |s: &Special| vec![s.date.to_string(), s.date.strftime("%a").to_string(), s.words(venue), s.name.clone()];
     let mut text = table(&header, specials.iter().map(cells).collect());
     let words = match (venue.coverage(from), venue.coverage(to)) {
         (Coverage::Confirmed, Coverage::Confirmed) => "confirmed".to_owned(),
