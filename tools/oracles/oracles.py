@@ -11,8 +11,8 @@ or the first date of either side, to the last of either side or --to. Dates are 
 some, and once more since --hours-since, because the libraries carry the hours of today back through all years.
 
 An oracle is a second opinion, not the truth. known.csv says where Kobe differs knowingly and why: a date or a range of
-them, `session` for a day that is one on one side only, `hours` for other hours. What it does not explain is counted in
-a column of its own, and --check makes the exit code 1 if there is any. Needs Python 3.11 and, the first time, PyPI.
+them, `session` for a day that is one on one side only, `hours` for other hours, and which oracle if not both. What it
+does not explain is counted in a column of its own, and --check makes the exit code 1 if there is any. Needs Python 3.11 and, the first time, PyPI.
 Writes below target/oracles.
 """
 
@@ -36,7 +36,8 @@ FIRST = datetime.date(1990, 1, 1)
 # Where a library has its own name for what Kobe calls otherwise. Every other identifier is asked of exchange_calendars
 # as it stands.
 EXCHANGE_CALENDARS = {"24x7": "24/7", "24x5": "24/5", "CME_Equity": None, "FX24x5": None}
-# What pandas_market_calendars has written itself; the rest it takes from exchange_calendars.
+# What pandas_market_calendars has written itself; the rest it takes from exchange_calendars. Left out: its ASX, with 164
+# sessions on holidays, and its TASE, which knows the holidays of a few years only.
 MARKET_CALENDARS = {
     "XNYS": "NYSE",
     "XLON": "LSE",
@@ -44,13 +45,14 @@ MARKET_CALENDARS = {
     "XTKS": "JPX",
     "XHKG": "HKEX",
     "XSHG": "SSE",
-    "XASX": "ASX",
     "XSWX": "SIX",
     "XBOM": "BSE",
-    "XTAE": "TASE",
     "BVMF": "BMF",
     "CME_Equity": "CME_Equity",
+    "FX24x5": "FOREX",
 }
+# That library dates sessions to Sundays too, from Saturday evening on, when no currency is traded.
+WEEKDAYS_ONLY = {"FOREX"}
 FIELDS = ("open_utc", "break_start_utc", "break_end_utc", "close_utc")
 
 
@@ -114,14 +116,24 @@ def of_market_calendars(name, first, last):
     import pandas_market_calendars
 
     schedule = pandas_market_calendars.get_calendar(name).schedule(start_date=str(first), end_date=str(last))
-    return first, last, theirs(schedule, ("market_open", "break_start", "break_end", "market_close"))
+    sessions = theirs(schedule, ("market_open", "break_start", "break_end", "market_close"))
+    if name in WEEKDAYS_ONLY:
+        sessions = {day: times for day, times in sessions.items() if day.weekday() < 5}
+    return first, last, sessions
 
 
 def reasons():
     """Return the rows of known.csv."""
     with KNOWN.open(newline="") as file:
         return [
-            (row["exchange"], row["field"], datetime.date.fromisoformat(row["from"]), datetime.date.fromisoformat(row["to"]), row["why"])
+            (
+                row["exchange"],
+                row["oracle"],
+                row["field"],
+                datetime.date.fromisoformat(row["from"]),
+                datetime.date.fromisoformat(row["to"]),
+                row["why"],
+            )
             for row in csv.DictReader(file)
         ]
 
@@ -136,7 +148,10 @@ def compare(name, library, their_name, ask, program, first, last, since, known):
     lately = [day for day in differ if day >= since]
 
     def why(field, day):
-        return next((why for exchange, of, start, end, why in known if (exchange, of) == (name, field) and start <= day <= end), None)
+        for exchange, oracle, of, start, end, why in known:
+            if (exchange, of) == (name, field) and start <= day <= end and oracle in library:
+                return why
+        return None
 
     lines, unexplained = [], 0
     told = [("session", day, "only here") for day in only_here] + [("session", day, "only there") for day in only_there]
