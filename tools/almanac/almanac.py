@@ -11,14 +11,20 @@ Umm al-Qura is a decreed table and follows from nothing: it is taken from the pa
 
     python3 -m venv target/almanac && target/almanac/bin/pip install -r tools/almanac/requirements.txt
     target/almanac/bin/python tools/almanac/almanac.py > crates/kobe-calendar/data/almanac.csv
+    python3 tools/almanac/almanac.py --check        is the file what the sky says? Needs no package
 
 Rows are of one width, so that the reader finds a year without a search. `months_of_30d`: 1 for a month of 30 days, 0
 for one of 29, - where the year has twelve. `lp`: the number of the month that comes twice, 00 if none does.
 """
 
 import datetime
+import importlib.util
 import math
+import pathlib
 import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TABLE = ROOT / "crates" / "kobe-calendar" / "data" / "almanac.csv"
 
 FIRST, LAST = 1952, 2051
 FIRST_HIJRI, LAST_HIJRI = 1372, 1474
@@ -197,8 +203,20 @@ def sky():
     return [*lunar_years("china", china), *lunar_years("korea", korea), *qingming()]
 
 
+def check(rows):
+    """Hold the rows against the file and exit; those of Umm al-Qura too if hijridate is installed."""
+    if importlib.util.find_spec("hijridate"):
+        rows = [*rows, *hijri_years()]
+    written = set(TABLE.read_text().splitlines())
+    missing = [line for line in rows if line not in written]
+    print(f"{len(rows) - len(missing)} of {len(rows)} rows stand in {TABLE.relative_to(ROOT)}")
+    sys.exit("\n".join(["not in the file:", *missing]) if missing else 0)
+
+
 if __name__ == "__main__":
     rows = sky()
+    if "--check" in sys.argv:
+        check(rows)
     for moon, sun_too in [(-MINUTE, 0), (MINUTE, 0), (0, -MINUTE), (0, MINUTE)]:
         SLACK.update(moon=moon, sun=sun_too)
         for ours, other in zip(rows, sky()):
