@@ -4,10 +4,7 @@
 //! `previous_close` are strict: an answer never equals the instant asked about. A question whose answer would lie
 //! outside the known span is an error, never a guess.
 //!
-//! Nothing is expanded before it is asked for: days when a venue is read, instants when the first question about one
-//! comes. A new venue is one file in `exchanges/` and one line in [`VENUES`]. Start at [`Exchange::bundled`].
-
-use std::sync::OnceLock;
+//! Nothing is expanded before it is asked for: a venue's days and instants when it is read. A new venue is one file in `exchanges/` and one line in [`VENUES`]. Start at [`Exchange::bundled`].
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -88,7 +85,7 @@ pub struct Exchange {
     version: String,
     rules: Rules,
     calendar: Calendar,
-    timeline: OnceLock<Known>,
+    known: Known,
 }
 
 impl Exchange {
@@ -100,8 +97,9 @@ impl Exchange {
     pub fn parse(toml: &str) -> Result<Exchange, RuleError> {
         let rules = Rules::parse(toml, &|id| venue(id).map(|venue| venue.toml))?;
         let calendar = Calendar::expand(&rules)?;
+        let known = Known::new(&rules, &calendar);
         let version = format!("{}+{:08x}", rules.version, rules.fingerprint);
-        Ok(Exchange { version, rules, calendar, timeline: OnceLock::new() })
+        Ok(Exchange { version, rules, calendar, known })
     }
 
     /// Returns a venue that comes with the program, by identifier or alias in any case; `None` if there is none.
@@ -379,14 +377,13 @@ impl Exchange {
 
     /// Returns the bytes that its days and instants take once they are expanded.
     pub fn expanded_bytes(&self) -> usize {
-        let known = self.timeline.get_or_init(|| Known::new(self));
-        self.calendar.bytes() + known.timeline.bytes()
+        self.calendar.bytes() + self.known.timeline.bytes()
     }
 
     /// Returns the same venue with other days.
     pub(crate) fn with_calendar(&self, calendar: Calendar) -> Exchange {
         let (version, rules) = (self.version.clone(), self.rules.clone());
-        Exchange { version, rules, calendar, timeline: OnceLock::new() }
+        Exchange { version, known: Known::new(&rules, &calendar), rules, calendar }
     }
 
     pub(crate) fn calendar(&self) -> &Calendar {
@@ -440,9 +437,8 @@ impl Exchange {
 
     /// Returns the timeline, if it speaks for `instant`.
     fn known(&self, instant: Timestamp) -> Result<&Timeline, CalendarError> {
-        let known = self.timeline.get_or_init(|| Known::new(self));
-        if known.from <= instant && instant < known.to {
-            return Ok(&known.timeline);
+        if self.known.from <= instant && instant < self.known.to {
+            return Ok(&self.known.timeline);
         }
         let date = self.date_of(instant);
         self.kind(date)?;
@@ -496,19 +492,19 @@ struct Known {
 }
 
 impl Known {
-    fn new(exchange: &Exchange) -> Known {
-        let span = exchange.rules.span;
+    fn new(file: &Rules, calendar: &Calendar) -> Known {
+        let (span, zone) = (file.span, &file.zone);
         // From the day after the last session without known hours.
         let mut from = span.from;
-        for (date, kind) in exchange.calendar.days().take_while(|(date, _)| *date < span.times_from) {
+        for (date, kind) in calendar.days().take_while(|(date, _)| *date < span.times_from) {
             if *kind == Kind::Untimed {
                 from = date.saturating_add(DAY);
             }
         }
         Known {
-            from: exchange.at(from, 0),
-            to: exchange.at(span.projected_to, rules::DAY),
-            timeline: Timeline::expand(&exchange.calendar, &exchange.rules.zone),
+            from: at_minute(zone, from, 0),
+            to: at_minute(zone, span.projected_to, rules::DAY),
+            timeline: Timeline::expand(calendar, zone),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The timeline: every session of a venue as instants, found by the day in one step.
 //!
-//! Expanded once, when the first question about an instant is asked. A session takes 16 bytes and a day 4: 61 years of a
+//! Expanded once, when the venue is read. A session takes 16 bytes and a day 4: 61 years of a
 //! venue are a third of a megabyte. Seconds are enough: no bell rings between two of them.
 
 use jiff::civil::Date;

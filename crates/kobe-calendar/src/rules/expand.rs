@@ -118,12 +118,11 @@ impl Calendar {
 
     /// Returns what each day is, from the first on.
     pub(crate) fn days(&self) -> impl Iterator<Item = (Date, &Kind)> {
-        let days = self.codes.iter().scan(self.first, |date, code| {
+        self.codes.iter().scan(self.first, |date, code| {
             let today = *date;
             *date = date.tomorrow().unwrap_or(Date::MAX);
             Some((today, &self.kinds[usize::from(*code)]))
-        });
-        days
+        })
     }
 
     /// Returns the doubt that lies on `date`, if there is one.
