@@ -88,7 +88,7 @@ enum Question {
         /// The venue, by MIC or alias
         mic: String,
         /// The instants; `-`, or none, reads them from stdin, one a line
-        #[arg(value_name = "T", allow_hyphen_values = true)]
+        #[arg(value_name = "T")]
         instants: Vec<String>,
         /// How to write the answer
         #[arg(long, value_name = "FORMAT")]

@@ -65,7 +65,7 @@ pub fn overlap(
         "\n{}: {} in {}, times in {}",
         names.join(" and "),
         when::roughly(total.as_secs()),
-        count(rows.len(), "stretch"),
+        if rows.len() == 1 { "1 stretch".to_owned() } else { format!("{} stretches", rows.len()) },
         market.zone_name()
     );
     shell.out.text(&text)
