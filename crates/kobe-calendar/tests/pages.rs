@@ -603,3 +603,43 @@ fn years_are_told_in_words() {
         assert_eq!(years(text), told, "{text}");
     }
 }
+
+/// Returns a page of the documentation.
+fn read(page: &str) -> String {
+    let path = format!("{}/../../docs/{page}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Returns the first example of TOML on a page that holds a line.
+fn example(page: &str, line: &str) -> String {
+    let mut blocks = page.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```"));
+    let found = blocks.find(|(block, _)| block.lines().any(|of| of == line));
+    found.unwrap_or_else(|| panic!("no example with {line}")).0.to_owned()
+}
+
+#[test]
+fn the_small_file_and_every_form_of_a_rule_on_the_page_of_the_format_are_read() {
+    let page = read("reference/exchange-files.md");
+    let small = example(&page, "id = \"XEXA\"");
+    Exchange::parse(&small).unwrap();
+    let forms = page.split_once("## The day of a rule").unwrap().1.split_once("\n## ").unwrap().0;
+    let rows = forms.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
+    let examples: Vec<&str> =
+        rows.flat_map(|row| row.rsplit('|').nth(1).unwrap().split('`').skip(1).step_by(2)).collect();
+    assert!(examples.len() > 15, "{examples:?}");
+    for on in examples {
+        let text = match on.contains("session") {
+            true => format!("{small}late_opens = [{{ name = \"It\", on = \"{on}\", open = \"10:00\" }}]"),
+            false => small.replace("holidays = [", &format!("holidays = [{{ name = \"It\", on = \"{on}\" }},")),
+        };
+        Exchange::parse(&text).unwrap_or_else(|error| panic!("{on}: {error}"));
+    }
+}
+
+#[test]
+fn the_overlay_on_the_page_of_trust_is_read() {
+    let text = example(&read("concepts/how-sure.md"), "[[entry]]");
+    let overlay = kobe_calendar::Overlay::parse(&text).unwrap();
+    assert_eq!(overlay.entries().len(), 1);
+    Exchange::bundled("XNYS").unwrap().with_overlay(&overlay, Timestamp::MAX).unwrap();
+}
