@@ -479,7 +479,7 @@ fn known() -> BTreeMap<String, Vec<Difference>> {
         let what = match (field.as_str(), open) {
             ("session", Ok(true)) => "a session here, none there",
             ("session", Ok(false)) => "a session there, none here",
-            ("hours", _) => "other hours",
+            ("hours", _) => "other hours on some of these days",
             _ => panic!("{path}: {line}"),
         };
         let against = if oracle.is_empty() { "both, where they have it".to_owned() } else { oracle };
