@@ -21,6 +21,26 @@ fn measure(name: &str, times: u32, mut work: impl FnMut(u32)) {
 
 fn main() {
     measure("Exchange::bundled(XNYS)", 20, |_| drop(black_box(Exchange::bundled("XNYS"))));
+    // Days and instants of every venue over all its years, most of them 1990 to 2050.
+    measure("all venues, expanded", 1, |_| {
+        black_box(
+            Exchange::bundled_ids().filter_map(Exchange::bundled).map(|venue| venue.expanded_bytes()).sum::<usize>(),
+        );
+    });
+    let bytes: usize = Exchange::bundled_ids().filter_map(Exchange::bundled).map(|venue| venue.expanded_bytes()).sum();
+    println!(
+        "{:<28} {:>12.1} MiB in {} venues",
+        "all venues, memory",
+        bytes as f64 / f64::from(1 << 20),
+        Exchange::bundled_ids().count()
+    );
+    let xnys_1990 = Exchange::bundled_rules("XNYS").expect("it is bundled").replace(
+        "from = 1953-01-01, confirmed_to = 2028-12-31, to = 2050-12-31",
+        "from = 1953-01-01, confirmed_to = 2028-12-31, to = 2030-12-31",
+    );
+    measure("XNYS 1953-2030, expanded", 20, |_| {
+        black_box(Exchange::parse(&xnys_1990).map(|venue| venue.expanded_bytes())).expect("it reads");
+    });
     measure("Market::bundled", 20, |_| drop(black_box(Market::bundled())));
     let market = Market::bundled().expect("the bundled tables read");
     let exchange = market.exchange();
@@ -29,6 +49,17 @@ fn main() {
     // 7,919 minutes: spread over the days and their hours, from 2004 to 2028.
     let start = Timestamp::constant(1_072_915_200, 0);
     let at = |n: u32| start + SignedDuration::from_mins(i64::from(n % 1_600) * 7_919);
+    // The yardstick: a bare binary search in the closes of as many sessions.
+    let closes: Vec<i64> = exchange
+        .sessions(date(1990, 1, 1), date(2030, 12, 31))
+        .expect("they are known")
+        .iter()
+        .map(|session| session.close.as_second())
+        .collect();
+    measure("binary search, bare", 9_000, |n| {
+        let second = at(n).as_second();
+        black_box(closes.partition_point(|close| *close <= second));
+    });
     measure("Market::day", 9_000, |n| drop(black_box(market.day(day(n)))));
     measure("Market::segment_at", 9_000, |n| drop(black_box(market.segment_at(at(n)))));
     measure("Market::context_at", 9_000, |n| drop(black_box(market.context_at(at(n)))));

@@ -76,19 +76,29 @@ impl RuleError {
             RuleProblem::Time(_) => "write hours and minutes as \"09:30\", at most \"24:00\"",
             RuleProblem::Date(_) => "write a calendar date without a time, such as 2001-09-11",
             RuleProblem::DayRule(_) => {
-                "write \"jul 4\", \"3rd mon of jan\", \"last mon of may\", \"tue from nov 2\" or \"easter\", and a number of days after it if needed: \"easter -2\""
+                "write \"jul 4\", \"3rd mon of jan\", \"last mon of may\", \"tue from nov 2\", \"mon until may 24\", \"easter\", \"chinese 1 1\", \"hijri 10 1\" or, for hours only, \"last session of dec\", and a number of days after it if needed: \"easter -2\""
             }
             RuleProblem::Weekdays(_) => "write \"mon-fri\", or the days one by one: \"mon tue thu\"",
             RuleProblem::Years(_) => {
-                "write \"1998..\", \"..1963\", \"1964..1970\", \"1992\", or every fourth year as \"1968..1980/4\""
+                "write \"1998..\", \"..1963\", \"1964..1970\", \"1992\", every fourth year as \"1968..1980/4\", or several of them: \"2000..2019 2022..\""
             }
             RuleProblem::Hours(_) => {
-                "each opening lies before its close, the pause between them, and each `from` after the one above"
+                "each opening lies before its close, the pauses between them in order, and each `from` after the one above, or beside it for other `days`"
             }
             RuleProblem::Span(_) => {
                 "`from`, `confirmed_to` and `to` rise, and the first `hours.from` lies between `from` and `to`"
             }
             RuleProblem::NotASession(_) => "take the date out: the venue does not trade on it anyway",
+            RuleProblem::AlreadyASession(_) => "take the date out, or state its hours under `special_hours`",
+            RuleProblem::NeverActs(_) => "take the line out, or mend its day, its years or its weekdays",
+            RuleProblem::Instant(_) => "write an instant with its offset, such as 2026-12-07T16:10:00Z",
+            RuleProblem::OneChange => {
+                "write one of `closed = true`, `as_planned = true`, or hours: `open`, `close`, `halt = [\"13:00\", \"14:10\"]`"
+            }
+            RuleProblem::NoChange => "write `close = \"13:00\"`, `open = \"10:00\"`, or both",
+            RuleProblem::Missing(_) => "write it, or name a venue to take it from: `extends = \"XNYS\"`",
+            RuleProblem::Extends(_) => "name a venue that comes with the program; `kobe calendar list` shows them",
+            RuleProblem::Without(_) => "name a rule of the venue that `extends` names, as its file writes it",
             RuleProblem::Twice(_) => "keep one of the two lines",
         }
     }
@@ -130,6 +140,30 @@ pub enum RuleProblem {
     /// A closure or a change of hours on a day without a session.
     #[error("{0} is no session even without this line")]
     NotASession(Date),
+    /// An extra session on a day that has one.
+    #[error("{0} is a session even without this line")]
+    AlreadyASession(Date),
+    /// A rule that changes no day of the span.
+    #[error("the rule `{0}` never acts in the years that the file covers")]
+    NeverActs(String),
+    /// Not an instant.
+    #[error("`{0}` is not an instant")]
+    Instant(String),
+    /// An entry of an overlay that says nothing, or two things.
+    #[error("an entry changes one thing")]
+    OneChange,
+    /// A rule for changed hours without any.
+    #[error("neither `open` nor `close` is changed")]
+    NoChange,
+    /// A key that is needed.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    /// Extends a venue that there is not.
+    #[error("no other venue is called `{0}`")]
+    Extends(String),
+    /// Leaves out a rule that there is not.
+    #[error("no rule to leave out is called `{0}`")]
+    Without(String),
     /// One date with two closures, or with two changes of hours.
     #[error("{0} is stated twice")]
     Twice(Date),

@@ -4,19 +4,73 @@
 //! `previous_close` are strict: an answer never equals the instant asked about. A question whose answer would lie
 //! outside the known span is an error, never a guess.
 //!
-//! A new venue is one file in `exchanges/` and one line in [`VENUES`]. Start at [`Exchange::bundled`].
+//! Nothing is expanded before it is asked for: a venue's days and instants when it is read. A new venue is one file in `exchanges/` and one line in [`VENUES`]. Start at [`Exchange::bundled`].
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::market::Resolved;
-use crate::rules::{Calendar, Kind, Minute, Plan, Rules};
+use crate::rules::{self, Calendar, Kind, Minute, Plan, Rules, ordinary};
+use crate::timeline::Timeline;
 use crate::{CalendarError, Coverage, RuleError, Session, Span};
 
-/// The venues that come with the program: identifier and rules.
-const VENUES: &[(&str, &str)] =
-    &[("XNYS", include_str!("../exchanges/XNYS.toml")), ("24x7", include_str!("../exchanges/24x7.toml"))];
+macro_rules! venues {
+    ($($id:literal $([$($alias:literal),*])?)*) => {
+        &[$(Venue { id: $id, aliases: &[$($($alias),*)?], toml: include_str!(concat!("../exchanges/", $id, ".toml")) }),*]
+    };
+}
+
+/// A venue that comes with the program. Its other names stand here too, so that one file is read to find it.
+struct Venue {
+    id: &'static str,
+    aliases: &'static [&'static str],
+    toml: &'static str,
+}
+
+const VENUES: &[Venue] = venues! {
+    "XNYS" ["XNAS", "NYSE", "NASDAQ", "XASE", "ARCX", "BATS"]
+    "XTSE" ["TSX", "XTSX", "TSXV"]
+    "BVMF" ["B3", "BOVESPA"]
+    "XMEX" ["BMV", "BIVA"]
+    "CME_Equity" ["CME_Globex_Equity"]
+    "XLON" ["LSE"]
+    "XDUB" ["XMSM"]
+    "XPAR" ["EURONEXT"]
+    "XAMS"
+    "XBRU"
+    "XLIS"
+    "XMIL" ["MTAA"]
+    "XMAD" ["BME"]
+    "XETR" ["XFRA", "XETRA", "FWB"]
+    "XSWX" ["SIX", "XVTX"]
+    "XWBO" ["WBAH"]
+    "XSTO"
+    "XCSE"
+    "XHEL"
+    "XOSL"
+    "XWAR" ["GPW", "WSE"]
+    "XIST" ["BIST"]
+    "XTAE" ["TASE"]
+    "XSAU" ["TADAWUL"]
+    "XJSE" ["JSE"]
+    "XBOM" ["XNSE", "BSE", "NSE"]
+    "XTKS" ["TSE", "JPX", "XJPX"]
+    "XHKG" ["HKEX", "SEHK"]
+    "XSHG" ["XSHE", "SSE", "SZSE"]
+    "XTAI" ["TWSE", "TPEX", "ROCO"]
+    "XKRX" ["KRX"]
+    "XSES" ["SGX"]
+    "XASX" ["ASX"]
+    "XNZE" ["NZX"]
+    "FX24x5" ["FX", "FOREX"]
+    "24x5" ["245"]
+    "24x7" ["247", "CRYPTO"]
+};
+
+fn venue(id: &str) -> Option<&'static Venue> {
+    VENUES.iter().find(|venue| venue.id == id)
+}
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -26,37 +80,26 @@ pub fn tzdb_version() -> &'static str {
 }
 
 /// One venue's clock and rules.
+#[derive(Clone)]
 pub struct Exchange {
-    id: String,
-    title: String,
     version: String,
-    aliases: Vec<String>,
-    zone_name: String,
-    zone: TimeZone,
-    span: Span,
-    hours: Vec<(Date, Minute, Minute)>,
+    rules: Rules,
     calendar: Calendar,
+    known: Known,
 }
 
 impl Exchange {
-    /// Reads a venue's rule file (TOML; `exchanges/XNYS.toml` explains its words).
+    /// Reads a venue's rule file (TOML; `exchanges/XNYS.toml` explains its words). It may extend a venue that comes with the program.
     ///
     /// # Errors
-    /// [`RuleError`] with line, column and a hint: unknown keys, dates that are none, closures on closed days.
+    /// [`RuleError`] with line, column and a hint: unknown keys, dates that are none, closures on closed days, rules that
+    /// never act.
     pub fn parse(toml: &str) -> Result<Exchange, RuleError> {
-        let rules = Rules::parse(toml)?;
+        let rules = Rules::parse(toml, &|id| venue(id).map(|venue| venue.toml))?;
         let calendar = Calendar::expand(&rules)?;
-        Ok(Exchange {
-            version: format!("{}+{:08x}", rules.version, fingerprint(&[toml])),
-            id: rules.id,
-            title: rules.title,
-            aliases: rules.aliases,
-            zone_name: rules.zone_name,
-            zone: rules.zone,
-            span: rules.span,
-            hours: rules.hours.iter().map(|hours| (hours.from, hours.open, hours.close)).collect(),
-            calendar,
-        })
+        let known = Known::new(&rules, &calendar);
+        let version = format!("{}+{:08x}", rules.version, rules.fingerprint);
+        Ok(Exchange { version, rules, calendar, known })
     }
 
     /// Returns a venue that comes with the program, by identifier or alias in any case; `None` if there is none.
@@ -68,36 +111,39 @@ impl Exchange {
     /// assert!(Exchange::bundled("XMOON").is_none());
     /// ```
     pub fn bundled(id_or_alias: &str) -> Option<Exchange> {
-        let named = |(id, _): &&(&str, &str)| id.eq_ignore_ascii_case(id_or_alias);
-        if let Some((_, toml)) = VENUES.iter().find(named) {
-            return Some(Exchange::of_table(toml));
-        }
-        let answers = |venue: &Exchange| venue.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(id_or_alias));
-        VENUES.iter().map(|(_, toml)| Exchange::of_table(toml)).find(answers)
+        let same = |name: &str| name.eq_ignore_ascii_case(id_or_alias);
+        let venue = VENUES.iter().find(|venue| same(venue.id) || venue.aliases.iter().any(|alias| same(alias)))?;
+        Some(Exchange::parse(venue.toml).expect("the rules of every venue in the table are parsed by a test"))
     }
 
     /// Lists the identifiers of the venues that come with the program.
     pub fn bundled_ids() -> impl Iterator<Item = &'static str> {
-        VENUES.iter().map(|(id, _)| *id)
+        VENUES.iter().map(|venue| venue.id)
     }
 
-    fn of_table(toml: &str) -> Exchange {
-        Exchange::parse(toml).expect("the rules of every venue in the table are parsed by a test")
+    /// Lists the other names under which [`Exchange::bundled`] finds a venue; `None` if there is no such identifier.
+    pub fn bundled_aliases(id: &str) -> Option<&'static [&'static str]> {
+        venue(id).map(|venue| venue.aliases)
+    }
+
+    /// Returns the rule file of a venue that comes with the program; `None` if there is no such identifier.
+    pub fn bundled_rules(id: &str) -> Option<&'static str> {
+        venue(id).map(|venue| venue.toml)
     }
 
     /// Returns its identifier, the MIC where it has one: `XNYS`.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.rules.id
     }
 
     /// Returns its name for people.
     pub fn title(&self) -> &str {
-        &self.title
+        &self.rules.title
     }
 
     /// Returns the other names it answers to.
     pub fn aliases(&self) -> &[String] {
-        &self.aliases
+        &self.rules.aliases
     }
 
     /// Returns the version of its rules with a fingerprint of their text: `2026.1+1f0c2a9b`.
@@ -107,27 +153,36 @@ impl Exchange {
 
     /// Returns its time zone, from the database inside the program.
     pub fn zone(&self) -> &TimeZone {
-        &self.zone
+        &self.rules.zone
     }
 
     /// Returns the name of its time zone.
     pub fn zone_name(&self) -> &str {
-        &self.zone_name
+        &self.rules.zone_name
     }
 
     /// Returns the dates for which its rules speak.
     pub fn span(&self) -> Span {
-        self.span
+        self.rules.span
     }
 
     /// Returns how far an answer about `date` can be trusted.
     pub fn coverage(&self, date: Date) -> Coverage {
-        self.span.coverage(date)
+        match self.rules.span.coverage(date) {
+            Coverage::Projected if self.doubt_on(date).is_some() => Coverage::Unknown,
+            coverage => coverage,
+        }
+    }
+
+    /// Returns why it is not known yet whether `date` is a session: the name of the day that a sighting or a decree will
+    /// place somewhere near, and the date that the rules project for it. `None` where there is no such doubt.
+    pub fn doubt_on(&self, date: Date) -> Option<(&str, Date)> {
+        self.calendar.doubt(date).filter(|doubt| doubt.projected != date).map(|doubt| (&*doubt.name, doubt.projected))
     }
 
     /// Returns the venue's date at `instant`.
     pub fn date_of(&self, instant: Timestamp) -> Date {
-        self.zone.to_datetime(instant).date()
+        self.rules.zone.to_datetime(instant).date()
     }
 
     /// Returns the instant of a wall-clock time of the venue, and whether clocks changed there.
@@ -135,7 +190,7 @@ impl Exchange {
     /// A time that the clocks skipped becomes the first valid instant after the gap; one that they showed twice, the
     /// first of the two.
     pub fn instant(&self, local: DateTime) -> Resolved {
-        resolve(&self.zone, local)
+        resolve(&self.rules.zone, local)
     }
 
     /// Returns the session of `date`; `None` on a day without one.
@@ -223,21 +278,21 @@ impl Exchange {
         Ok(count)
     }
 
-    /// Returns the session that `instant` lies in, midday break included.
+    /// Returns the session that `instant` lies in, midday breaks included.
     ///
     /// # Errors
     /// [`CalendarError::OutOfCoverage`]; [`CalendarError::TimesUnknown`].
     pub fn session_at(&self, instant: Timestamp) -> Result<Option<Session>, CalendarError> {
-        let session = self.session_on(self.date_of(instant))?;
-        Ok(session.filter(|session| session.open <= instant && instant < session.close))
+        Ok(self.known(instant)?.day_at(instant).map(|day| self.session_of_day(day)))
     }
 
-    /// Returns whether the market is open at `instant`: at the opening bell it is, at the closing bell it is not.
+    /// Returns whether the market is open at `instant`: at the opening bell it is, at the closing bell it is not, in a
+    /// midday break it is not.
     ///
     /// # Errors
     /// [`CalendarError::OutOfCoverage`]; [`CalendarError::TimesUnknown`].
     pub fn is_open(&self, instant: Timestamp) -> Result<bool, CalendarError> {
-        Ok(self.session_on(self.date_of(instant))?.is_some_and(|session| session.contains(instant)))
+        Ok(self.known(instant)?.is_open(instant))
     }
 
     /// Returns the first session that closes after `instant`: the current one, or else the next.
@@ -245,8 +300,8 @@ impl Exchange {
     /// # Errors
     /// [`CalendarError::OutOfCoverage`]; [`CalendarError::TimesUnknown`].
     pub fn session_after(&self, instant: Timestamp) -> Result<Session, CalendarError> {
-        let (date, plan) = self.ahead(instant, |plan| plan.close)?;
-        Ok(self.session(date, plan))
+        let day = self.known(instant)?.day_closing_after(instant).ok_or_else(|| self.nothing_later())?;
+        Ok(self.session_of_day(day))
     }
 
     /// Returns the last session that closed before `instant`: the one whose bars are complete.
@@ -256,17 +311,16 @@ impl Exchange {
     /// # Errors
     /// [`CalendarError::OutOfCoverage`]; [`CalendarError::TimesUnknown`].
     pub fn session_before(&self, instant: Timestamp) -> Result<Session, CalendarError> {
-        let (date, plan) = self.behind(instant)?;
-        Ok(self.session(date, plan))
+        let (_, day) = self.known(instant)?.close_before(instant).ok_or_else(|| self.nothing_earlier())?;
+        Ok(self.session_of_day(day))
     }
 
-    /// Returns the first opening after `instant`, never `instant` itself.
+    /// Returns the first opening after `instant`, never `instant` itself. A midday break ends without an opening.
     ///
     /// # Errors
     /// [`CalendarError::OutOfCoverage`]; [`CalendarError::TimesUnknown`].
     pub fn next_open(&self, instant: Timestamp) -> Result<Timestamp, CalendarError> {
-        let (date, plan) = self.ahead(instant, |plan| plan.open)?;
-        Ok(self.at(date, plan.open))
+        self.known(instant)?.next_open(instant).ok_or_else(|| self.nothing_later())
     }
 
     /// Returns the first close after `instant`, never `instant` itself.
@@ -274,8 +328,7 @@ impl Exchange {
     /// # Errors
     /// [`CalendarError::OutOfCoverage`]; [`CalendarError::TimesUnknown`].
     pub fn next_close(&self, instant: Timestamp) -> Result<Timestamp, CalendarError> {
-        let (date, plan) = self.ahead(instant, |plan| plan.close)?;
-        Ok(self.at(date, plan.close))
+        self.known(instant)?.next_close(instant).ok_or_else(|| self.nothing_later())
     }
 
     /// Returns the last close before `instant`, never `instant` itself.
@@ -283,8 +336,27 @@ impl Exchange {
     /// # Errors
     /// [`CalendarError::OutOfCoverage`]; [`CalendarError::TimesUnknown`].
     pub fn previous_close(&self, instant: Timestamp) -> Result<Timestamp, CalendarError> {
-        let (date, plan) = self.behind(instant)?;
-        Ok(self.at(date, plan.close))
+        let found = self.known(instant)?.close_before(instant);
+        found.map(|(close, _)| close).ok_or_else(|| self.nothing_earlier())
+    }
+
+    /// Lists the stretches of trading that meet `[from, to)`, cut to it, in order and half-open: sessions without their
+    /// midday breaks.
+    ///
+    /// # Errors
+    /// [`CalendarError::OutOfCoverage`]; [`CalendarError::TimesUnknown`].
+    pub fn stretches(&self, from: Timestamp, to: Timestamp) -> Result<Vec<(Timestamp, Timestamp)>, CalendarError> {
+        self.known(to)?;
+        Ok(self.known(from)?.stretches(from, to))
+    }
+
+    /// Returns how long the market is open in `[from, to)`, midday breaks excepted; zero if `to` is not after `from`.
+    ///
+    /// # Errors
+    /// [`CalendarError::OutOfCoverage`]; [`CalendarError::TimesUnknown`].
+    pub fn trading_time(&self, from: Timestamp, to: Timestamp) -> Result<SignedDuration, CalendarError> {
+        let stretches = self.stretches(from, to)?;
+        Ok(stretches.iter().map(|(begin, end)| begin.duration_until(*end)).sum())
     }
 
     /// Returns opening and close of an ordinary day in that year, on the venue's wall clock, whatever `date` itself is.
@@ -299,8 +371,19 @@ impl Exchange {
 
     pub(crate) fn regular_minutes(&self, date: Date) -> Result<(Minute, Minute), CalendarError> {
         self.kind(date)?;
-        let regime = self.hours.iter().rev().find(|(from, ..)| *from <= date);
-        regime.map(|(_, open, close)| (*open, *close)).ok_or_else(|| self.times_unknown(date))
+        let hours = self.rules.hours_on(date).ok_or_else(|| self.times_unknown(date))?;
+        Ok(ordinary(hours, &self.rules, date)?.regular)
+    }
+
+    /// Returns the bytes that its days and instants take once they are expanded.
+    pub fn expanded_bytes(&self) -> usize {
+        self.calendar.bytes() + self.known.timeline.bytes()
+    }
+
+    /// Returns the same venue with other days.
+    pub(crate) fn with_calendar(&self, calendar: Calendar) -> Exchange {
+        let (version, rules) = (self.version.clone(), self.rules.clone());
+        Exchange { version, known: Known::new(&rules, &calendar), rules, calendar }
     }
 
     pub(crate) fn calendar(&self) -> &Calendar {
@@ -309,10 +392,10 @@ impl Exchange {
 
     pub(crate) fn kind(&self, date: Date) -> Result<&Kind, CalendarError> {
         self.calendar.kind(date).ok_or_else(|| CalendarError::OutOfCoverage {
-            exchange: self.id.clone(),
+            exchange: self.rules.id.clone(),
             date,
-            from: self.span.from,
-            to: self.span.projected_to,
+            from: self.rules.span.from,
+            to: self.rules.span.projected_to,
         })
     }
 
@@ -325,11 +408,13 @@ impl Exchange {
     }
 
     pub(crate) fn session(&self, date: Date, plan: &Plan) -> Session {
+        let close = self.at(date, plan.close);
         Session {
             date,
             open: self.at(date, plan.open),
-            close: self.at(date, plan.close),
-            pause: plan.pause.map(|(from, to)| (self.at(date, from), self.at(date, to))),
+            close,
+            pauses: plan.pauses.iter().map(|(from, to)| (self.at(date, *from), self.at(date, *to))).collect(),
+            post_close: close + SignedDuration::from_mins(i64::from(plan.post)),
             early_close: plan.early_close(),
             late_open: plan.late_open(),
             note: plan.note.clone(),
@@ -338,35 +423,43 @@ impl Exchange {
 
     /// Returns the instant `minute` minutes into the wall clock of `date`.
     pub(crate) fn at(&self, date: Date, minute: Minute) -> Timestamp {
-        let date = if minute == 24 * 60 { date.saturating_add(DAY) } else { date };
-        resolve(&self.zone, date.to_datetime(clock(minute))).at
+        at_minute(&self.rules.zone, date, minute)
     }
 
-    /// Finds the first session whose bell rings after `instant`. A session lies within its own date, so that none
-    /// before the date of `instant` can qualify.
-    fn ahead(&self, instant: Timestamp, bell: fn(&Plan) -> Minute) -> Result<(Date, &Plan), CalendarError> {
-        let mut date = self.date_of(instant);
-        loop {
-            if let Some(plan) = self.plan_on(date)?
-                && self.at(date, bell(plan)) > instant
-            {
-                return Ok((date, plan));
-            }
-            date = date.saturating_add(DAY);
+    /// Returns the session of a day of the timeline.
+    fn session_of_day(&self, day: u32) -> Session {
+        let date = self.rules.span.from.saturating_add(DAY * i32::try_from(day).unwrap_or(i32::MAX));
+        match self.calendar.kind(date) {
+            Some(Kind::Session(plan)) => self.session(date, plan),
+            _ => unreachable!("the timeline was made from this calendar's sessions"),
         }
     }
 
-    /// Finds the last session whose close lies before `instant`.
-    fn behind(&self, instant: Timestamp) -> Result<(Date, &Plan), CalendarError> {
-        let mut date = self.date_of(instant);
-        loop {
-            if let Some(plan) = self.plan_on(date)?
-                && self.at(date, plan.close) < instant
-            {
-                return Ok((date, plan));
-            }
-            date = date.saturating_sub(DAY);
+    /// Returns the timeline, if it speaks for `instant`.
+    fn known(&self, instant: Timestamp) -> Result<&Timeline, CalendarError> {
+        if self.known.from <= instant && instant < self.known.to {
+            return Ok(&self.known.timeline);
         }
+        let date = self.date_of(instant);
+        self.kind(date)?;
+        Err(self.times_unknown(date))
+    }
+
+    /// Returns the error of a question whose answer lies after the span.
+    fn nothing_later(&self) -> CalendarError {
+        let span = self.rules.span;
+        let (exchange, date) = (self.rules.id.clone(), span.projected_to.saturating_add(DAY));
+        CalendarError::OutOfCoverage { exchange, date, from: span.from, to: span.projected_to }
+    }
+
+    /// Returns the error of a question whose answer lies before the first known hours.
+    fn nothing_earlier(&self) -> CalendarError {
+        let span = self.rules.span;
+        let date = span.times_from.saturating_sub(DAY);
+        if date >= span.from {
+            return self.times_unknown(date);
+        }
+        CalendarError::OutOfCoverage { exchange: self.rules.id.clone(), date, from: span.from, to: span.projected_to }
     }
 
     fn scan(&self, date: Date, step: SignedDuration) -> Result<Date, CalendarError> {
@@ -380,19 +473,52 @@ impl Exchange {
     }
 
     pub(crate) fn times_unknown(&self, date: Date) -> CalendarError {
-        CalendarError::TimesUnknown { exchange: self.id.clone(), date, times_from: self.span.times_from }
+        CalendarError::TimesUnknown { exchange: self.rules.id.clone(), date, times_from: self.rules.span.times_from }
     }
 }
 
 impl std::fmt::Debug for Exchange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Exchange").field("id", &self.id).field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("Exchange").field("id", &self.rules.id).field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// The instants for which a timeline speaks.
+#[derive(Clone)]
+struct Known {
+    from: Timestamp,
+    to: Timestamp,
+    timeline: Timeline,
+}
+
+impl Known {
+    fn new(file: &Rules, calendar: &Calendar) -> Known {
+        let (span, zone) = (file.span, &file.zone);
+        // From the day after the last session without known hours.
+        let mut from = span.from;
+        for (date, kind) in calendar.days().take_while(|(date, _)| *date < span.times_from) {
+            if *kind == Kind::Untimed {
+                from = date.saturating_add(DAY);
+            }
+        }
+        Known {
+            from: at_minute(zone, from, 0),
+            to: at_minute(zone, span.projected_to, rules::DAY),
+            timeline: Timeline::expand(calendar, zone),
+        }
     }
 }
 
 /// Returns the wall-clock time of a minute of the day; minute 1440 is 00:00.
 fn clock(minute: Minute) -> Time {
-    Time::constant((minute / 60 % 24) as i8, (minute % 60) as i8, 0, 0)
+    let minute = minute.rem_euclid(rules::DAY);
+    Time::constant((minute / 60) as i8, (minute % 60) as i8, 0, 0)
+}
+
+/// Returns the instant `minute` minutes into the wall clock of `date`: below 0 on the day before, 1440 at its end.
+pub(crate) fn at_minute(zone: &TimeZone, date: Date, minute: Minute) -> Timestamp {
+    let date = date.saturating_add(DAY * i32::from(minute.div_euclid(rules::DAY)));
+    resolve(zone, date.to_datetime(clock(minute))).at
 }
 
 /// Returns the instant of a wall-clock time: after a gap the first valid instant, in a fold the first of the two.

@@ -14,25 +14,32 @@
 
 #![deny(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod combine;
 mod context;
+mod count;
 mod error;
 mod events;
 mod exchange;
 mod market;
 mod modes;
 mod names;
+mod overlay;
 mod phase;
 mod rules;
 mod session;
 mod tags;
+mod timeline;
 
+pub use combine::{open_anywhere, open_together, sessions_of_all, sessions_of_any};
 pub use context::MarketContext;
+pub use count::{Period, Roll};
 pub use error::{CalendarError, RuleError, RuleProblem, TableError};
 pub use events::{Events, EventsSpan, FomcDay};
 pub use exchange::{Exchange, tzdb_version};
 pub use market::{DayKind, Market, MarketDay, Resolved, Segment};
 pub use modes::ModeTable;
 pub use names::UnknownName;
+pub use overlay::{Entry, Overlay};
 pub use phase::{CoarsePhase, Phase, WorkMode};
 pub use session::{Coverage, Session, Span};
 pub use tags::{Tag, Tags, TagsIter};

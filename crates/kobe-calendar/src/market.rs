@@ -254,14 +254,20 @@ impl Market {
         let kind = self.exchange.kind(date)?;
         let (key, session, holiday) = match kind {
             Kind::Session(plan) => {
-                let session = Session {
-                    date,
-                    open: at(plan.open),
-                    close: at(plan.close),
-                    pause: plan.pause.map(|(a, b)| (at(a), at(b))),
-                    early_close: plan.early_close(),
-                    late_open: plan.late_open(),
-                    note: plan.note.clone(),
+                let session = if plain {
+                    let close = at(plan.close);
+                    Session {
+                        date,
+                        open: at(plan.open),
+                        close,
+                        pauses: plan.pauses.iter().map(|(a, b)| (at(*a), at(*b))).collect(),
+                        post_close: close + SignedDuration::from_mins(i64::from(plan.post)),
+                        early_close: plan.early_close(),
+                        late_open: plan.late_open(),
+                        note: plan.note.clone(),
+                    }
+                } else {
+                    self.exchange.session(date, plan)
                 };
                 ((self.modes.kind_of(plan), plan.close), Some(session), None)
             }

@@ -56,7 +56,7 @@ impl Edge {
     fn on(self, close: Minute) -> Minute {
         match self {
             Edge::Clock(minute) => minute,
-            Edge::Close(after) => close.saturating_add_signed(after).min(DAY),
+            Edge::Close(after) => close.saturating_add(after).clamp(0, DAY),
         }
     }
 }
@@ -126,7 +126,7 @@ impl ModeTable {
     pub(crate) fn layout(&self, kind: RowKind, close: Minute) -> Result<Layout, TableError> {
         let mut minutes: [Option<&Row>; DAY as usize] = [None; DAY as usize];
         let mut paint = |row, from: Minute, to: Minute, over: bool| {
-            for minute in &mut minutes[usize::from(from.min(to))..usize::from(to)] {
+            for minute in &mut minutes[from.min(to) as usize..to as usize] {
                 match minute {
                     Some(Row { line, .. }) if !over => return Err(overlap(row, *line)),
                     _ => *minute = Some(row),

@@ -17,8 +17,10 @@ pub struct Session {
     pub open: Timestamp,
     /// The first instant at which it is over.
     pub close: Timestamp,
-    /// The midday break `[from, to)`, where the venue has one.
-    pub pause: Option<(Timestamp, Timestamp)>,
+    /// The breaks within it, `[from, to)`, in order; none at most venues.
+    pub pauses: Vec<(Timestamp, Timestamp)>,
+    /// When trading after the close is over; the close itself where the venue has none.
+    pub post_close: Timestamp,
     /// True if it closes before the ordinary hour of that year.
     pub early_close: bool,
     /// True if it opens after the ordinary hour of that year.
@@ -28,9 +30,9 @@ pub struct Session {
 }
 
 impl Session {
-    /// Returns true from the opening to just before the close, the midday break excepted.
+    /// Returns true from the opening to just before the close, breaks excepted.
     pub fn contains(&self, instant: Timestamp) -> bool {
-        let paused = self.pause.is_some_and(|(from, to)| from <= instant && instant < to);
+        let paused = self.pauses.iter().any(|(from, to)| *from <= instant && instant < *to);
         self.open <= instant && instant < self.close && !paused
     }
 }
@@ -43,6 +45,8 @@ pub enum Coverage {
     Confirmed,
     /// It follows from the standing rules; a new holiday or closure would change it.
     Projected,
+    /// A sighting of the moon or a decree will say whether it is a session: the rules project a holiday near it.
+    Unknown,
     /// Outside the years that the rules cover: there is no answer.
     Refused,
 }

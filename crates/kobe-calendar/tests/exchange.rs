@@ -207,11 +207,11 @@ special_hours = [{ name = "Late", dates = [2024-05-07], open = "10:00" }]
 fn a_new_venue_is_one_file() {
     let venue = Exchange::parse(VENUE).unwrap();
     let session = venue.session_on(day("2024-05-08")).unwrap().unwrap();
-    assert_eq!(session.pause, Some((at("2024-05-08T12:00:00Z"), at("2024-05-08T13:00:00Z"))));
+    assert_eq!(session.pauses, [(at("2024-05-08T12:00:00Z"), at("2024-05-08T13:00:00Z"))]);
     assert!(!venue.is_open(at("2024-05-08T12:30:00Z")).unwrap(), "the midday break is closed");
     assert!(venue.is_open(at("2024-05-08T13:00:00Z")).unwrap());
     let eve = venue.session_on(day("2025-06-30")).unwrap().unwrap();
-    assert_eq!((eve.pause, eve.early_close), (None, true), "an early close takes the break with it");
+    assert_eq!((eve.pauses.len(), eve.early_close), (0, true), "an early close takes the break with it");
     assert_eq!(venue.holiday_on(day("2024-05-06")).unwrap(), Some("Dust"));
     assert!(venue.session_on(day("2024-05-07")).unwrap().unwrap().late_open);
 }
@@ -224,8 +224,9 @@ fn a_mistake_in_a_venue_is_named_with_its_place_and_a_remedy() {
             "zone = \"UTC\"",
             "zon = \"UTC\"",
             (5, 1),
-            "unknown field `zon`, expected one of `schema`, `id`, `title`, `version`, `aliases`, `zone`, `week`, \
-             `covers`, `hours`, `holidays`, `early_closes`, `closures`, `special_hours`",
+            "unknown field `zon`, expected one of `schema`, `id`, `title`, `version`, `aliases`, `extends`, `without`, \
+             `zone`, `week`, `covers`, `sandwich`, `hours`, `holidays`, `early_closes`, `late_opens`, `closures`, \
+             `special_hours`, `sessions`",
         ),
         ("another schema", "schema = 1", "schema = 2", (1, 10), "schema 2 is not known"),
         ("no such zone", "\"UTC\"", "\"Moon/Tycho\"", (5, 8), "no time zone is called `Moon/Tycho`"),
@@ -295,6 +296,44 @@ fn a_mistake_in_a_venue_is_named_with_its_place_and_a_remedy() {
             "2034-05-08]",
             (11, 39),
             "2034-05-08 is no session even without this line",
+        ),
+        ("no zone at all", "zone = \"UTC\"", "", (1, 1), "`zone` is missing"),
+        (
+            "a rule that never acts",
+            "on = \"jan 1\"",
+            "on = \"jan 1\", years = \"1999\"",
+            (9, 39),
+            "the rule `New Year` never acts in the years that the file covers",
+        ),
+        (
+            "changed hours that never act",
+            "on = \"jun 30\"",
+            "on = \"jun 30\", years = \"2024\", days = \"sat\"",
+            (10, 45),
+            "the rule `Summer Eve` never acts in the years that the file covers",
+        ),
+        ("changed hours without hours", ", close = \"12:30\"", "", (10, 45), "neither `open` nor `close` is changed"),
+        (
+            "breaks that overlap",
+            "pause = [\"12:00\", \"13:00\"]",
+            "pauses = [[\"12:00\", \"13:00\"], [\"12:30\", \"14:00\"]]",
+            (8, 10),
+            "the hours 09:00-17:00 from 2020-01-01 are in an impossible order",
+        ),
+        (
+            "an extra session on a session",
+            "special_hours = [",
+            "sessions = [{ name = \"More\", dates = [2024-05-08] }]\nspecial_hours = [",
+            (12, 39),
+            "2024-05-08 is a session even without this line",
+        ),
+        ("extends nobody", "zone = \"UTC\"", "extends = \"XMOON\"", (5, 11), "no other venue is called `XMOON`"),
+        (
+            "leaves out what is not there",
+            "zone = \"UTC\"",
+            "extends = \"XPAR\"\nwithout = [\"Moon Day\"]",
+            (6, 12),
+            "no rule to leave out is called `Moon Day`",
         ),
         (
             "other hours on a closed day",

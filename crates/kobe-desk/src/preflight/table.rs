@@ -203,10 +203,11 @@ fn calendar(e: &Evidence) -> Answer {
     let word = |coverage| match coverage {
         Coverage::Confirmed => "confirmed",
         Coverage::Projected => "projected from the standing rules",
+        Coverage::Unknown => "not known before a sighting or a decree",
         Coverage::Refused => "not known",
     };
     let (today, ahead) = e.calendar;
-    let known = ![today, ahead].contains(&Coverage::Refused);
+    let known = !matches!(today, Coverage::Refused | Coverage::Unknown) && ahead != Coverage::Refused;
     Answer::when(known, format!("today {}, in {AHEAD_DAYS} days {}", word(today), word(ahead)))
 }
 

@@ -78,6 +78,7 @@ const HARMS: &[(&str, &str, Harm)] = &[
     ("equity", "nothing is left", |e| e.account = account("0")),
     ("equity", "less than nothing is left", |e| e.account = account("-0.01")),
     ("calendar", "today is not known", |e| e.calendar.0 = Coverage::Refused),
+    ("calendar", "today waits for a decree", |e| e.calendar.0 = Coverage::Unknown),
     ("calendar", "the day in a month is not known", |e| e.calendar.1 = Coverage::Refused),
     ("universe", "eight of nine symbols", |e| e.universe = Ask::Known(Tally { valid: 8, counted: 9 })),
     ("universe", "no symbol counts", |e| e.universe = Ask::Known(Tally { valid: 0, counted: 0 })),
