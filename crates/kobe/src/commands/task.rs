@@ -10,7 +10,7 @@ use kobe_engine::{Batch, Engine, Ports, Store, StoreError, VirtualClock};
 use kobe_plan::judge::Standing;
 use kobe_plan::scheduler::{Recovered, RecoveredCursor, Settings};
 use kobe_plan::task::{Work, priority_word};
-use kobe_plan::{Desk, State, Task, TaskIx, Verb, Wish, view};
+use kobe_plan::{Desk, Occurrence, State, Task, TaskIx, Verb, Wish, view};
 use kobe_store::{NewWish, Reader, RunRow, SqliteStore, WishError, add_wish, holder, wish_text};
 use serde_json::{Value, json};
 
@@ -195,6 +195,7 @@ fn show(shell: &Shell, name: &str, at: Option<&str>) -> Result<Exit, Failure> {
             "runbook": task.runbook,
             "next": next.iter().map(|o| json!({
                 "slot": o.slot.to_string(), "at_utc": o.due.to_string(), "at_local": when::local(o.due, &market),
+                "at_venue": when::at_venue(o.due, &task.firings[o.firing as usize].trigger, &market),
             })).collect::<Vec<_>>(),
             "runs": runs,
         });
@@ -204,7 +205,11 @@ fn show(shell: &Shell, name: &str, at: Option<&str>) -> Result<Exit, Failure> {
         shell.out.object(&told)?;
         return Ok(Exit::Fine);
     }
-    let next: Vec<String> = next.iter().map(|o| when::day_and_clock(o.due, &market)).collect();
+    let clocks = |o: &Occurrence| {
+        let there = when::venue_clock(o.due, &task.firings[o.firing as usize].trigger, &market);
+        when::day_and_clock(o.due, &market) + &there.map_or(String::new(), |there| format!(" ({there})"))
+    };
+    let next: Vec<String> = next.iter().map(clocks).collect();
     shell.out.text(&card(task, &loaded, stands.as_ref(), &next, &runs, shell.out.paint()))?;
     Ok(Exit::Fine)
 }
