@@ -4,12 +4,13 @@
 //! reasons of the installation, because they are what a trader would say.
 
 use jiff::Timestamp;
-use kobe_calendar::MarketDay;
+use jiff::civil::Date;
+use kobe_calendar::{MarketDay, Session};
 
 use crate::run::{Note, Reason};
 use crate::slot::{Occurrence, Slot};
 use crate::task::{Gap, HalfDay, OnHoliday, Overlap, Task, TaskClock, UselessAfter};
-use crate::trigger::Trigger;
+use crate::trigger::{Trigger, Venue, VenueMoment};
 
 /// May it run?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,16 +82,26 @@ const PREDICATES: &[(&str, Predicate, Detail)] = &[
         ),
         _ => "the session opens on time".into(),
     }),
-    ("early_close", early_close, |t, o, f| match &f.day.session {
-        Some(s) if s.early_close => format!(
+    ("early_close", early_close, |t, o, f| match (venue_of(t, o), &f.day.session) {
+        (Some((venue, date)), _) => match early_close_at(venue, date, f.day) {
+            Some(close) => format!(
+                "the session of {} on {date} closes early, at {close} (on_half_day = {})",
+                venue.id(),
+                t.firings[o.firing as usize].on_half_day
+            ),
+            None => format!("no early close of {} on {date}", venue.id()),
+        },
+        (None, Some(s)) if s.early_close => format!(
             "the session closes early, at {} (on_half_day = {})",
             s.close, t.firings[o.firing as usize].on_half_day
         ),
         _ => "no early close".into(),
     }),
-    ("session", in_session, |t, _, f| {
+    ("session", in_session, |t, o, f| {
         if !t.right.trades() {
             "the task holds no trade right".into()
+        } else if let Some(doubt) = doubt(t, o) {
+            format!("{doubt} (right = {})", t.right)
         } else if f.day_at.session.as_ref().is_some_and(|s| s.contains(f.at)) {
             format!("the market is open (right = {})", t.right)
         } else {
@@ -172,8 +183,33 @@ fn is_manual(o: &Occurrence) -> bool {
     matches!(o.slot, Slot::Manual { .. })
 }
 
+/// Returns the venue and the date of the session that an occurrence is counted from; nothing where the desk's day alone decides.
+fn venue_of<'t>(t: &'t Task, o: &Occurrence) -> Option<(&'t Venue, Date)> {
+    match o.slot {
+        Slot::Venue { date, moment: VenueMoment::Bell { .. }, .. } => {
+            t.firings.get(o.firing as usize)?.trigger.venue().map(|venue| (venue, date))
+        }
+        _ => None,
+    }
+}
+
+/// Returns the close of a venue's session if it is an early one.
+fn early_close_at(venue: &Venue, date: Date, day: &MarketDay) -> Option<Timestamp> {
+    let close = |s: &Session| s.early_close.then_some(s.close);
+    if venue.is_own() && day.date == date {
+        return day.session.as_ref().and_then(close);
+    }
+    venue.exchange().session_on(date).ok().flatten().as_ref().and_then(close)
+}
+
+/// Says why it is not known whether the session of an occurrence takes place.
+fn doubt(t: &Task, o: &Occurrence) -> Option<String> {
+    venue_of(t, o).and_then(|(venue, date)| venue.doubt(date))
+}
+
 fn holiday(t: &Task, o: &Occurrence, f: &Facts<'_>) -> Result<(), Reason> {
-    let closed = t.clock == TaskClock::Market && f.day.session.is_none() && !f.day.weekend;
+    // What is counted from a venue's session has one there, whatever day it is for the desk.
+    let closed = t.clock == TaskClock::Market && f.day.session.is_none() && !f.day.weekend && venue_of(t, o).is_none();
     refuse_if(closed && t.on_holiday == OnHoliday::Skip && !is_manual(o), Reason::Holiday)
 }
 
@@ -182,11 +218,16 @@ fn late_open(t: &Task, o: &Occurrence, f: &Facts<'_>) -> Result<(), Reason> {
         return Ok(());
     };
     // Before the ordinary opening the day is as any other: data, preflight and watchlist are prepared. From there to the real opening what needs a session waits in vain.
-    let wall = !matches!(o.slot, Slot::Session { .. } | Slot::Cooldown { .. } | Slot::Manual { .. });
+    let wall = !matches!(o.slot, Slot::Session { .. } | Slot::Cooldown { .. } | Slot::Manual { .. })
+        && venue_of(t, o).is_none();
     refuse_if(wall && t.session_bound && o.due >= f.day.regular_open && o.due < session.open, Reason::LateOpen)
 }
 
 fn early_close(t: &Task, o: &Occurrence, f: &Facts<'_>) -> Result<(), Reason> {
+    if let Some((venue, date)) = venue_of(t, o) {
+        let skips = t.firings[o.firing as usize].on_half_day == HalfDay::Skip;
+        return refuse_if(skips && early_close_at(venue, date, f.day).is_some(), Reason::EarlyClose);
+    }
     let Some(session) = f.day.session.as_ref().filter(|s| s.early_close && t.clock == TaskClock::Market) else {
         return Ok(());
     };
@@ -196,9 +237,13 @@ fn early_close(t: &Task, o: &Occurrence, f: &Facts<'_>) -> Result<(), Reason> {
 }
 
 /// No slot that may send an order starts outside a session, whatever else its row says.
-fn in_session(t: &Task, _: &Occurrence, f: &Facts<'_>) -> Result<(), Reason> {
+fn in_session(t: &Task, o: &Occurrence, f: &Facts<'_>) -> Result<(), Reason> {
     if !t.right.trades() {
         return Ok(());
+    }
+    // A session that may not take place is as one past the calendar.
+    if doubt(t, o).is_some() {
+        return Err(Reason::Horizon);
     }
     match &f.day_at.session {
         Some(s) if s.contains(f.at) => Ok(()),

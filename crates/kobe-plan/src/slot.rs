@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 
 use crate::task::TaskIx;
-use crate::trigger::{Anchor, Moment};
+use crate::trigger::{Anchor, Moment, VenueMoment, venue_id};
 
 /// The name of one firing of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +28,15 @@ pub enum Slot {
         date: Date,
         /// Open or close, with its offset.
         moment: Moment,
+    },
+    /// A moment of a session of any venue.
+    Venue {
+        /// The venue, by its identifier.
+        venue: &'static str,
+        /// The session's date there, which need not be the date of its instant on the desk's clock.
+        date: Date,
+        /// Which moment of it.
+        moment: VenueMoment,
     },
     /// A step of an interval.
     Interval {
@@ -60,6 +69,7 @@ impl fmt::Display for Slot {
                 if *second { f.write_str("+2nd") } else { Ok(()) }
             }
             Slot::Session { date, moment } => write!(f, "{date}/{moment}"),
+            Slot::Venue { venue, date, moment } => write!(f, "{venue}:{date}/{moment}"),
             Slot::Interval { at } => write!(f, "{at}"),
             Slot::Cooldown { n } => write!(f, "#{n}"),
             Slot::Manual { id } => {
@@ -99,6 +109,12 @@ impl FromStr for Slot {
             }
             return Ok(Slot::Manual { id: value });
         }
+        if let Some((day, moment)) = s.split_once('/')
+            && let Some((venue, date)) = day.split_once(':')
+        {
+            let (venue, date) = (venue_id(venue).ok_or_else(bad)?, date.parse().map_err(|_| bad())?);
+            return moment.parse().map(|moment| Slot::Venue { venue, date, moment }).map_err(|_| bad());
+        }
         if let Some((date, moment)) = s.split_once('/') {
             let (date, moment) = (date.parse().map_err(|_| bad())?, moment.parse::<Moment>().map_err(|_| bad())?);
             return match moment.anchor {
@@ -115,7 +131,8 @@ impl FromStr for Slot {
 }
 
 impl Slot {
-    /// Returns the date this slot belongs to: the session's, or the civil date of its instant in the desk's zone.
+    /// Returns the date of the desk this slot belongs to: the session's, or the civil date of its instant in the desk's zone. A session of another venue may have another date
+    /// there; what ended before it on the desk's day counts.
     pub fn date(&self, due: Timestamp, market: &kobe_calendar::Market) -> Date {
         match self {
             Slot::Wall { at, .. } => at.date(),
@@ -153,6 +170,13 @@ mod tests {
             "2026-11-23/open",
             "2026-11-23/open+30m",
             "2026-11-27/close-34m",
+            "XTKS:2026-11-24/open+5m",
+            "XHKG:2026-11-24/break_end",
+            "XHKG:2026-11-24/break_start-90m",
+            "24x7:2026-11-24/close-15m",
+            "CME_Equity:2026-11-24/open+2h",
+            "XNYS:2026-11-23/enter:market_opening",
+            "XNYS:2026-11-23/enter:night+2nd",
             "2026-11-23T15:15:00Z",
             "#17",
             "manual:01ARZ3NDEKTSV4RRFFQ69G5FAV",
@@ -164,7 +188,21 @@ mod tests {
 
     #[test]
     fn what_is_no_slot_is_refused() {
-        for row in ["", "#", "manual:xyz", "2026-13-01T10:00", "2026-11-23/noon", "10:46"] {
+        let rows = [
+            "",
+            "#",
+            "manual:xyz",
+            "2026-13-01T10:00",
+            "2026-11-23/noon",
+            "10:46",
+            "XMOON:2026-11-24/open",
+            "xtks:2026-11-24/open",
+            "XTKS:2026-11-31/open",
+            "XTKS:2026-11-24/noon",
+            "XTKS:2026-11-24/open+25h",
+            "XNYS:2026-11-24/enter:lunch",
+        ];
+        for row in rows {
             assert!(row.parse::<Slot>().is_err(), "{row} was taken for a slot");
         }
     }

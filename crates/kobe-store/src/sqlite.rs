@@ -490,7 +490,8 @@ impl Known {
         match slot {
             Slot::Wall { at, .. } => at.date().to_string(),
             Slot::Session { date, .. } => date.to_string(),
-            Slot::Interval { .. } | Slot::Cooldown { .. } | Slot::Manual { .. } => {
+            // A session of another venue may have another date there.
+            Slot::Venue { .. } | Slot::Interval { .. } | Slot::Cooldown { .. } | Slot::Manual { .. } => {
                 if let Some((from, to, text)) = &self.day
                     && *from <= due
                     && due < *to

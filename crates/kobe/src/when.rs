@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use kobe_calendar::Market;
+use kobe_plan::Trigger;
 
 use crate::failure::Failure;
 
@@ -48,6 +49,20 @@ pub fn clock(at: Timestamp, market: &Market) -> String {
 /// Writes date and time on the desk's clock: `Mon 2026-11-23 10:46`.
 pub fn day_and_clock(at: Timestamp, market: &Market) -> String {
     format!("{} {}", market.local(at).strftime("%a %Y-%m-%d"), clock(at, market))
+}
+
+/// Writes an instant in RFC 3339 with the offset of the venue that names it; nothing where the desk's clock is the same.
+pub fn at_venue(at: Timestamp, trigger: &Trigger, market: &Market) -> Option<String> {
+    let venue = trigger.venue().filter(|venue| venue.exchange().zone_name() != market.zone_name())?;
+    Some(at.display_with_offset(venue.exchange().zone().to_offset(at)).to_string())
+}
+
+/// Writes an instant on the clock of the venue that names it: `XTKS Tue 09:05`; nothing where the desk's clock is the same.
+pub fn venue_clock(at: Timestamp, trigger: &Trigger, market: &Market) -> Option<String> {
+    let venue = trigger.venue().filter(|venue| venue.exchange().zone_name() != market.zone_name())?;
+    let local = at.to_zoned_datetime(venue.exchange().zone().clone());
+    let clock = local.strftime(if local.second() == 0 { "%a %H:%M" } else { "%a %H:%M:%S" });
+    Some(format!("{} {clock}", venue.id()))
 }
 
 /// Writes a date for people: `Friday 27 November 2026`.

@@ -192,3 +192,30 @@ fn for_people_the_plan_has_a_summary_that_adds_up() {
     assert_eq!(*about, 42, "{summary}");
     assert!(text.contains("closed: Thanksgiving Day"));
 }
+
+#[test]
+fn a_slot_of_another_venue_is_shown_on_both_clocks() {
+    let place = Place::with_desk(
+        "[[group]]\nname = \"g\"\n[[group.task]]\nname = \"t\"\ncommand = [\"true\"]\non = [\"XTKS open+5m\", \"XNYS close\"]\n",
+    );
+    let rows: &[(&[&str], &[&str])] = &[
+        (
+            &["task", "show", "t", "--at", "2026-11-23T12:00"],
+            &["Mon 2026-11-23 16:00 · Mon 2026-11-23 19:05 (XTKS Tue 09:05) · Tue 2026-11-24 16:00"],
+        ),
+        (&["plan", "--on", "2026-11-23"], &["on XTKS open+5m  (XTKS Tue 09:05)", "on XNYS close\n"]),
+        (
+            &["why", "t", "--at", "2026-11-23T19:00"],
+            &["slot XTKS:2026-11-24/open+5m, due Mon 2026-11-23 19:05 New York (XTKS Tue 09:05, 00:05:00 UTC)"],
+        ),
+    ];
+    for (command, wanted) in rows {
+        let answer = place.kobe(command);
+        for text in *wanted {
+            assert!(answer.stdout.contains(text), "{command:?}: wanted `{text}`\n{}{}", answer.stdout, answer.stderr);
+        }
+    }
+    let next = place.kobe(&["task", "show", "t", "--at", "2026-11-23T12:00", "--json"]).json()["next"].clone();
+    assert_eq!(next[0]["at_venue"], Value::Null, "New York is the desk's own clock");
+    assert_eq!(next[1]["at_venue"], "2026-11-24T09:05:00+09:00");
+}

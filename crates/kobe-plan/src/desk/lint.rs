@@ -13,7 +13,7 @@ use crate::days::Days;
 use crate::judge::{Facts, Verdict, judge, phase_matches};
 use crate::scheduler::next_occurrences;
 use crate::task::{Task, TaskIx};
-use crate::trigger::Trigger;
+use crate::trigger::{Every, Steps, Trigger};
 
 /// How many slots of a filtered task are tried before it is said never to run.
 const SLOTS_TRIED: usize = 800;
@@ -140,7 +140,9 @@ fn never_fires(task: &Task, ix: TaskIx, from: Timestamp, days: &mut Days) -> Opt
         }
         // A dense interval is sampled: the answer depends on the part of the day, not on the second.
         after = match task.firings.first().map(|f| &f.trigger) {
-            Some(Trigger::Every(every)) if every.period < SignedDuration::from_mins(15) => {
+            Some(Trigger::Every(Every { period, .. }) | Trigger::Steps(Steps { period, .. }))
+                if *period < SignedDuration::from_mins(15) =>
+            {
                 due + SignedDuration::from_mins(14)
             }
             _ => due,
@@ -157,6 +159,9 @@ fn hint_of(task: &Task) -> &'static str {
     match task.firings.first().map(|f| &f.trigger) {
         Some(Trigger::Once(_)) => "its moment is past; remove the task or give it a later one",
         Some(Trigger::Every(_)) => "its window is empty, or never begins on its days",
+        Some(Trigger::On(_) | Trigger::Steps(_)) => {
+            "its venue has no such session, its steps all fall into a break, or its calendar ends before; see `kobe calendar sessions`"
+        }
         Some(Trigger::Cron(_)) => "no date matches the expression; `30 2 30 2 *` is such a one",
         _ => "its days and times never meet",
     }

@@ -9,6 +9,7 @@ mod problem;
 mod read;
 mod reader;
 mod schema;
+mod venues;
 
 pub use problem::{Problem, Severity};
 pub use schema::schema;

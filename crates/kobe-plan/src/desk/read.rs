@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{Fields, SHARED, days, priority};
 use super::problem::{Problem, Severity, closest};
 use super::reader::{Reader, Value, json, kind};
+use super::venues::{self, Venues};
 use super::{Catalog, Desk, Group, LaneSpec, SCHEMA, SourceFile};
 use crate::task::{
     CatchUp, Filter, Fold, Gap, HalfDay, Lane, OnHoliday, Overlap, Place, Retry, Task, TaskClock, TaskIx, TradeRight,
@@ -19,8 +20,12 @@ use crate::task::{
 };
 use crate::trigger::{Anchor, Every, Firing, Moment, MomentError, Trigger, Window};
 
-pub(super) const TASK_KEYS: &[&str] =
-    &["name", "does", "call", "command", "at", "every", "within", "cron", "cooldown", "once", "args"];
+pub(super) const TASK_KEYS: &[&str] = &[
+    "name", "does", "call", "command", "at", "on", "every", "within", "align", "breaks", "cron", "cooldown", "once",
+    "args",
+];
+/// The keys of which a task has exactly one.
+pub(super) const TRIGGER_KEYS: &[&str] = &["at", "on", "every", "cron", "cooldown", "once"];
 pub(super) const GROUP_KEYS: &[&str] = &["name", "title", "window", "task"];
 pub(super) const FILE_KEYS: &[&str] = &["schema", "name", "zone", "exchange", "lanes", "windows", "group"];
 pub(super) const LANE_KEYS: &[&str] = &["workers", "queue"];
@@ -41,6 +46,7 @@ struct Draft {
     group_places: BTreeMap<String, Place>,
     tasks: Vec<Task>,
     names: BTreeMap<String, TaskIx>,
+    venues: Venues,
     problems: Vec<Problem>,
 }
 
@@ -484,15 +490,27 @@ fn firings(
     table: &DeTable<'_>,
     name: Range<usize>,
     said: &Fields,
-    draft: &Draft,
+    draft: &mut Draft,
 ) -> Option<Vec<Firing>> {
-    let kinds: Vec<&str> =
-        ["at", "every", "cron", "cooldown", "once"].into_iter().filter(|k| table.contains_key(*k)).collect();
+    let kinds: Vec<&str> = TRIGGER_KEYS.iter().copied().filter(|k| table.contains_key(*k)).collect();
     let (priority, half) = (said.priority.unwrap_or(3), said.on_half_day.unwrap_or(HalfDay::Run));
     if let Some(value) = table.get("within")
         && !table.contains_key("every")
     {
         r.error(value.span(), "`within` belongs to `every`", "add `every = \"15m\"`, or remove `within`");
+    }
+    let in_session = table
+        .get("within")
+        .and_then(|v| v.get_ref().as_str())
+        .is_some_and(|w| w.ends_with(" session") && !draft.windows.contains_key(w));
+    for key in ["align", "breaks"] {
+        if let Some(value) = table.get(key).filter(|_| !in_session) {
+            r.error(
+                value.span(),
+                format!("`{key}` belongs to steps within the sessions of a venue"),
+                format!("add `within = \"XTKS session\"`, or remove `{key}`"),
+            );
+        }
     }
     let kind = match kinds.as_slice() {
         [kind] => *kind,
@@ -500,7 +518,7 @@ fn firings(
             r.error(
                 name,
                 "the task never fires: it has no trigger",
-                "add one of `at`, `every`, `cron`, `cooldown`, `once`",
+                format!("add one of `{}`", TRIGGER_KEYS.join("`, `")),
             );
             return None;
         }
@@ -515,6 +533,11 @@ fn firings(
     };
     let value = &table[kind];
     let single = |trigger: Trigger| vec![Firing { trigger, priority, on_half_day: half }];
+    let still = |r: &mut Reader<'_>, what: &str| {
+        if matches!(said.on_holiday, Some(OnHoliday::PrevSession | OnHoliday::NextSession)) {
+            r.error(value.span(), format!("`on_holiday` can move only `at`, not `{what}`"), "use `run` or `skip`");
+        }
+    };
     let movable = |r: &mut Reader<'_>, what: &str| {
         if half == HalfDay::Move {
             r.error(
@@ -523,12 +546,15 @@ fn firings(
                 "use a close-anchored `at = \"close-15m\"`, or `run` or `skip`",
             );
         }
-        if matches!(said.on_holiday, Some(OnHoliday::PrevSession | OnHoliday::NextSession)) {
-            r.error(value.span(), format!("`on_holiday` can move only `at`, not `{what}`"), "use `run` or `skip`");
-        }
+        still(r, what);
     };
     match kind {
         "at" => at(r, value, priority, half),
+        "on" => {
+            still(r, "on");
+            let own = draft.exchange.clone().unwrap_or_else(|| "XNYS".into());
+            venues::on(r, value, (priority, half), &own, &mut draft.venues)
+        }
         "every" => {
             movable(r, "every");
             let period = r.duration("every", value)?;
@@ -536,6 +562,13 @@ fn firings(
                 None => None,
                 Some(v) => {
                     let window = r.text("within", v)?;
+                    if let Some(venue) = window.strip_suffix(" session").filter(|_| !draft.windows.contains_key(window))
+                    {
+                        let own = draft.exchange.clone().unwrap_or_else(|| "XNYS".into());
+                        let (align, breaks) = (table.get("align"), table.get("breaks"));
+                        let (every, within) = ((period, value.span()), (venue.trim(), v.span()));
+                        return venues::steps(r, every, within, align, breaks, &own, &mut draft.venues).map(single);
+                    }
                     let Some((window, _)) = draft.windows.get(window) else {
                         unknown_window(r, window, v.span(), draft);
                         return None;

@@ -8,7 +8,7 @@ use kobe_calendar::{Phase, Tag, WorkMode};
 use serde_json::{Map, Value, json};
 
 use super::fields::SHARED;
-use super::read::{AT_KEYS, FILE_KEYS, GROUP_KEYS, LANE_KEYS, TASK_KEYS, WINDOW_KEYS};
+use super::read::{AT_KEYS, FILE_KEYS, GROUP_KEYS, LANE_KEYS, TASK_KEYS, TRIGGER_KEYS, WINDOW_KEYS};
 use super::{Catalog, SCHEMA};
 use crate::alert::Severity;
 use crate::task::{Fold, Gap, HalfDay, Lane, OnHoliday, TradeRight};
@@ -19,6 +19,15 @@ const DURATION: &str = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$";
 /// A time of day, or a moment of the session.
 const MOMENT: &str =
     "^(([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?|(open|close)([+-]([0-9]+h)?([0-9]+m)?([0-9]+s)?)?)$";
+
+/// A moment of the sessions of a venue: the venue, a bell with its distance or a phase that begins, and which sessions.
+fn venue_moment() -> String {
+    let phases = each(Phase::ALL, Phase::as_str).join("|");
+    let bell = "(open|close|break_start|break_end)([+-]([0-9]+h)?([0-9]+m)?([0-9]+s)?)?";
+    let number = "(first|second|third|[0-9]+(st|nd|rd|th))";
+    let which = format!("(({number}|last|{number} last) session of (week|month|quarter|year)|expiry([+-][0-9]+)?)");
+    format!("^ *[A-Za-z0-9_]+ +({bell}|enter +({phases}))( +{which})? *$")
+}
 
 const DAYS: &[&str] = &[
     "weekdays",
@@ -51,6 +60,7 @@ pub fn schema(catalog: &Catalog) -> Value {
         ("function", json!({ "type": "string", "enum": functions })),
         ("duration", json!({ "type": "string", "pattern": DURATION, "minLength": 2 })),
         ("moment", json!({ "type": "string", "pattern": MOMENT })),
+        ("venue_moment", json!({ "type": "string", "pattern": venue_moment() })),
         ("firing", object(AT_KEYS, &["at"], firing, "One moment, with what it says for itself.")),
         ("lane_size", object(LANE_KEYS, &[], lane, "The size of a lane.")),
         (
@@ -111,8 +121,10 @@ fn task_object() -> Value {
     let one_of = |keys: &[&str]| -> Vec<Value> { keys.iter().map(|key| json!({ "required": [key] })).collect() };
     all["allOf"] = json!([
         { "oneOf": one_of(&["call", "command"]) },
-        { "oneOf": one_of(&["at", "every", "cron", "cooldown", "once"]) },
+        { "oneOf": one_of(TRIGGER_KEYS) },
         { "anyOf": [{ "not": { "required": ["within"] } }, { "required": ["every"] }] },
+        { "anyOf": [{ "not": { "required": ["align"] } }, { "required": ["within"] }] },
+        { "anyOf": [{ "not": { "required": ["breaks"] } }, { "required": ["within"] }] },
     ]);
     all
 }
@@ -249,7 +261,19 @@ fn task(key: &str) -> Option<Value> {
             "duration",
             "Steps of this length, counted in UTC from 1970, or from the beginning of the window `within`.",
         ),
-        "within" => text("The named window in which `every` steps."),
+        "on" => list(
+            part("venue_moment"),
+            "A moment of the sessions of any venue, or a list of them: `XTKS open+5m`, `XHKG break_end`, `XNYS close-15m`, `XNYS enter market_opening`. After it, which sessions: `first session of month`, `3rd last session of quarter`, `expiry-1`.",
+        ),
+        "within" => text("The named window in which `every` steps, or the sessions of a venue: `XTKS session`."),
+        "align" => word(
+            &["open", "close"],
+            "Within the sessions of a venue: steps counted from the open, or back from the close. Open if not said.",
+        ),
+        "breaks" => word(
+            &["skip", "run"],
+            "Within the sessions of a venue: steps that fall into a break are left out, or named. Skip if not said.",
+        ),
         "cron" => text("Five fields: minute, hour, day of month, month, day of week, like `0 9 * * MON-FRI`."),
         "cooldown" => {
             said("duration", "Nothing on the clock: again so long after the last start, whenever phase and mode fit.")

@@ -58,7 +58,7 @@ fn every_mistake_is_told_with_place_cause_and_hint() {
         (
             "no trigger",
             task("call = \"scan_universe\""),
-            "desk.toml:5:8 | the task never fires: it has no trigger | add one of `at`, `every`, `cron`, `cooldown`, `once`",
+            "desk.toml:5:8 | the task never fires: it has no trigger | add one of `at`, `on`, `every`, `cron`, `cooldown`, `once`",
         ),
         (
             "no day at all",
@@ -130,6 +130,111 @@ fn every_mistake_is_told_with_place_cause_and_hint() {
             "a bare time",
             task("call = \"scan_universe\"\nat = 10:00:00"),
             "desk.toml:7:6 | `at` is the bare time 10:00:00, expected a text | write `at = \"10:00:00\"` with quotes",
+        ),
+        (
+            "an unknown venue",
+            task("call = \"scan_universe\"\non = \"XTSK open+5m\""),
+            "desk.toml:7:6 | unknown venue `XTSK` | did you mean `XTKS`? `kobe calendar list` names them all",
+        ),
+        (
+            "a venue that resembles none",
+            task("call = \"scan_universe\"\non = \"MOONBASE open\""),
+            "desk.toml:7:6 | unknown venue `MOONBASE` | `kobe calendar list` names them all; write a venue and a moment, like `XTKS open+5m`",
+        ),
+        (
+            "a venue alone",
+            task("call = \"scan_universe\"\non = \"XTKS\""),
+            "desk.toml:7:6 | `XTKS` names no moment of a session of XTKS | write a venue and a moment",
+        ),
+        (
+            "a moment that is none",
+            task("call = \"scan_universe\"\non = \"XTKS brake_end\""),
+            "desk.toml:7:6 | `brake_end` is no moment of a session | did you mean `break_end`?",
+        ),
+        (
+            "a break where there is none",
+            task("call = \"scan_universe\"\non = \"XNYS break_end\""),
+            "desk.toml:7:6 | the sessions of XNYS have no break | count from `open` or `close`",
+        ),
+        (
+            "an offset that leaves the session",
+            task("call = \"scan_universe\"\non = [\"XTKS open\", \"XNYS open+7h\"]"),
+            "desk.toml:7:20 | `open+7h` leaves the session: those of XNYS last 6h30m | come nearer, or count from the other end",
+        ),
+        (
+            "an offset that leaves it backwards",
+            task("call = \"scan_universe\"\non = \"XTKS break_start-3h\""),
+            "desk.toml:7:6 | `break_start-3h` leaves the session: those of XTKS last 6h30m",
+        ),
+        (
+            "a phase of another venue",
+            task("call = \"scan_universe\"\non = \"XLON enter market_opening\""),
+            "desk.toml:7:6 | phases are those of the desk's own venue, XLON has none | write `XNYS enter market_opening`",
+        ),
+        (
+            "an unknown phase to enter",
+            task("call = \"scan_universe\"\non = \"XNYS enter market_lunsh\""),
+            "desk.toml:7:6 | unknown phase `market_lunsh` | did you mean `market_lunch`?",
+        ),
+        (
+            "an unknown part of the year",
+            task("call = \"scan_universe\"\non = \"XTKS open first session of mnth\""),
+            "desk.toml:7:6 | unknown period `mnth` | did you mean `month`?",
+        ),
+        (
+            "a number that is none",
+            task("call = \"scan_universe\"\non = \"XTKS open 0th session of month\""),
+            "desk.toml:7:6 | `0th` is no number of a session | write `first session of month`",
+        ),
+        (
+            "more sessions than a week has",
+            task("call = \"scan_universe\"\non = \"XTKS open 8th session of week\""),
+            "desk.toml:7:6 | no week has 8 sessions | stay within 7",
+        ),
+        (
+            "words that name no session",
+            task("call = \"scan_universe\"\non = \"XTKS open every month\""),
+            "desk.toml:7:6 | `every month` names no session | write `first session of month`",
+        ),
+        (
+            "too far from an expiry",
+            task("call = \"scan_universe\"\non = \"XNYS open expiry-11\""),
+            "desk.toml:7:6 | `expiry-11` lies more than 10 sessions from the expiry",
+        ),
+        (
+            "the same slots twice",
+            task("call = \"scan_universe\"\non = [\"XNYS open\", \"NYSE open first session of month\"]"),
+            "desk.toml:7:20 | `NYSE open first session of month` and `XNYS open` name the same slots",
+        ),
+        (
+            "an open that would move with the close",
+            task("call = \"scan_universe\"\non = \"XHKG open\"\non_half_day = \"move\""),
+            "desk.toml:7:6 | `on_half_day = \"move\"` has no meaning for a moment that is not counted from the close",
+        ),
+        (
+            "a session that would move to another",
+            task("call = \"scan_universe\"\non = \"XHKG open\"\non_holiday = \"next_session\""),
+            "desk.toml:7:6 | `on_holiday` can move only `at`, not `on`",
+        ),
+        (
+            "steps within the sessions of an unknown venue",
+            task("call = \"scan_universe\"\nevery = \"15m\"\nwithin = \"XTSK session\""),
+            "desk.toml:8:10 | unknown venue `XTSK` | did you mean `XTKS`?",
+        ),
+        (
+            "steps longer than a session",
+            task("call = \"scan_universe\"\nevery = \"7h\"\nwithin = \"XTKS session\""),
+            "desk.toml:7:9 | a session of XTKS lasts 6h30m, no longer than one step | take a shorter step",
+        ),
+        (
+            "an unknown end to count from",
+            task("call = \"scan_universe\"\nevery = \"15m\"\nwithin = \"XTKS session\"\nalign = \"noon\""),
+            "desk.toml:9:9 | unknown align `noon` | known: open, close",
+        ),
+        (
+            "breaks of no session",
+            task("call = \"scan_universe\"\nevery = \"15m\"\nbreaks = \"run\""),
+            "desk.toml:8:10 | `breaks` belongs to steps within the sessions of a venue | add `within = \"XTKS session\"`",
         ),
         (
             "a wrong kind of value",

@@ -7,10 +7,13 @@ mod clock;
 mod cron;
 mod every;
 mod moment;
+mod venue;
 
 pub use cron::CronRule;
 pub use every::{Every, Window};
 pub use moment::{Anchor, Moment, MomentError, duration_text, parse_duration};
+pub(crate) use venue::venue_id;
+pub use venue::{Align, Bell, EXPIRY_REACH, OnSession, Steps, Venue, VenueMoment, Which};
 
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
@@ -24,8 +27,12 @@ use crate::task::{HalfDay, Task, TaskIx};
 pub enum Trigger {
     /// A time of day, or a time relative to the session.
     At(Moment),
+    /// A moment of the sessions of any venue.
+    On(OnSession),
     /// A fixed distance apart, all day or within a window.
     Every(Every),
+    /// A fixed distance apart, within the sessions of any venue.
+    Steps(Steps),
     /// A cron expression on the clock of the desk's zone.
     Cron(CronRule),
     /// Driven by phase and mode: again so long after the last start, as soon as the moment fits.
@@ -38,10 +45,23 @@ impl std::fmt::Display for Trigger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Trigger::At(moment) => write!(f, "at {moment}"),
+            Trigger::On(on) => write!(f, "{on}"),
             Trigger::Every(every) => write!(f, "{every}"),
+            Trigger::Steps(steps) => write!(f, "{steps}"),
             Trigger::Cron(rule) => write!(f, "cron {rule}"),
             Trigger::Cooldown(period) => write!(f, "cooldown {}", moment::duration_text(*period)),
             Trigger::Once(at) => write!(f, "once {at}"),
+        }
+    }
+}
+
+impl Trigger {
+    /// Returns the venue whose sessions it follows; nothing where it follows the desk's clock alone.
+    pub fn venue(&self) -> Option<&Venue> {
+        match self {
+            Trigger::On(on) => Some(&on.venue),
+            Trigger::Steps(steps) => Some(&steps.venue),
+            Trigger::At(_) | Trigger::Every(_) | Trigger::Cron(_) | Trigger::Cooldown(_) | Trigger::Once(_) => None,
         }
     }
 }
@@ -73,7 +93,9 @@ impl Firing {
     ) -> Vec<Occurrence> {
         let found = match &self.trigger {
             Trigger::At(moment) => clock::moment_after(*moment, self.on_half_day, task, after, days),
+            Trigger::On(on) => on.next_after(task, after, days).into_iter().collect(),
             Trigger::Every(every) => every.next_after(task, after, days),
+            Trigger::Steps(steps) => steps.next_after(task, after, days).into_iter().collect(),
             Trigger::Cron(rule) => rule.next_after(task, after, days),
             Trigger::Once(at) => clock::once_after(*at, after, days),
             Trigger::Cooldown(_) => Vec::new(),

@@ -53,11 +53,31 @@ impl fmt::Display for Moment {
             Anchor::Close => "close",
         };
         f.write_str(name)?;
-        if self.offset_s == 0 {
-            return Ok(());
-        }
-        f.write_str(if self.offset_s < 0 { "-" } else { "+" })?;
-        f.write_str(&duration_text(SignedDuration::from_secs(i64::from(self.offset_s.abs()))))
+        write_offset(f, self.offset_s)
+    }
+}
+
+/// Writes a distance from an anchor the way it is read; nothing for none.
+pub(super) fn write_offset(f: &mut fmt::Formatter<'_>, offset_s: i32) -> fmt::Result {
+    if offset_s == 0 {
+        return Ok(());
+    }
+    f.write_str(if offset_s < 0 { "-" } else { "+" })?;
+    f.write_str(&duration_text(SignedDuration::from_secs(i64::from(offset_s.abs()))))
+}
+
+/// Reads what stands after the anchor of `text`, in seconds: nothing, or a sign and a length of less than a day.
+pub(super) fn read_offset(rest: &str, text: &str) -> Result<i32, MomentError> {
+    let unreadable = || MomentError::Unreadable(text.to_owned());
+    let (sign, length) = match rest.as_bytes().first() {
+        None => return Ok(0),
+        Some(b'+') => (1, &rest[1..]),
+        Some(b'-') => (-1, &rest[1..]),
+        Some(_) => return Err(unreadable()),
+    };
+    match parse_duration(length).ok_or_else(unreadable)?.as_secs() {
+        86_400.. => Err(MomentError::TooFar(text.to_owned())),
+        length => Ok(sign * length as i32),
     }
 }
 
@@ -67,19 +87,7 @@ impl FromStr for Moment {
     fn from_str(text: &str) -> Result<Moment, MomentError> {
         for (word, anchor) in [("open", Anchor::Open), ("close", Anchor::Close)] {
             let Some(rest) = text.strip_prefix(word) else { continue };
-            if rest.is_empty() {
-                return Ok(Moment { anchor, offset_s: 0 });
-            }
-            let (sign, length) = match rest.as_bytes()[0] {
-                b'+' => (1, &rest[1..]),
-                b'-' => (-1, &rest[1..]),
-                _ => return Err(MomentError::Unreadable(text.to_owned())),
-            };
-            let length = parse_duration(length).ok_or_else(|| MomentError::Unreadable(text.to_owned()))?.as_secs();
-            if length >= 86_400 {
-                return Err(MomentError::TooFar(text.to_owned()));
-            }
-            return Ok(Moment { anchor, offset_s: sign * length as i32 });
+            return Ok(Moment { anchor, offset_s: read_offset(rest, text)? });
         }
         let mut parts = text.split(':');
         let mut number = |limit: i32| -> Option<Result<i32, MomentError>> {

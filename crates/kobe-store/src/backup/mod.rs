@@ -118,7 +118,10 @@ pub fn backup(
     }
     files::make_dir(parent(dir))?;
     let place = Workplace::take(&beside(dir, PARTIAL))?.ok_or_else(|| BackupError::Underway(dir.to_owned()))?;
-    files::write(&place.path.join(MARKER), "not complete\n")?;
+    if let Err(error) = files::write(&place.path.join(MARKER), "not complete\n") {
+        place.abandon();
+        return Err(error.into());
+    }
     tidy(parent(dir), &place.path);
     step("begun");
     let manifest = match fill(state, conn, &path, &place.path, options, progress) {

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
+use kobe_calendar::Exchange;
 use kobe_plan::run::Note;
-use kobe_plan::trigger::{Anchor, Moment};
+use kobe_plan::trigger::{Anchor, Moment, VenueMoment};
 use kobe_plan::{Outcome, Reason, Run, Slot};
 
 use crate::rows::note_of;
@@ -187,6 +188,7 @@ impl Row {
             OTHER => match side.slots[self.slot as usize] {
                 Slot::Manual { id } => (OTHER, 0, id),
                 Slot::Interval { at } => (OTHER, 1, at.as_nanosecond() as u128),
+                Slot::Venue { venue, date, moment } => (OTHER, 3, venue_key(venue, date, moment)),
                 _ => (OTHER, 2, self.slot as u128),
             },
             kind => (kind, self.slot, 0),
@@ -228,6 +230,16 @@ fn place_of_outcome(outcome: &Outcome) -> u8 {
     };
     debug_assert_eq!(OUTCOMES[place as usize], outcome.word());
     place
+}
+
+/// Returns a number that is the same only for the same moment of the same session; with its bell and its venue fixed, later sessions have greater ones.
+fn venue_key(venue: &str, date: Date, moment: VenueMoment) -> u128 {
+    let place = Exchange::bundled_ids().position(|id| id == venue).unwrap_or(usize::MAX >> 32) as u128;
+    let (kind, offset) = match moment {
+        VenueMoment::Bell { bell, offset_s } => (bell as u128, (i64::from(offset_s) + (1 << 31)) as u128),
+        VenueMoment::Enter { phase, second } => (8 + u128::from(second), phase as u128),
+    };
+    place << 96 | kind << 88 | (pack_date(date) as u128 & 0xffff_ffff) << 40 | offset
 }
 
 fn pack_date(date: Date) -> i64 {
@@ -333,11 +345,43 @@ mod tests {
     #[test]
     fn what_has_no_packed_form_is_kept_beside() {
         let mut side = Side::default();
-        for text in ["manual:01ARZ3NDEKTSV4RRFFQ69G5FAV", "#18446744073709551615", "2300-01-01T00:00:00Z"] {
+        let rows = [
+            "manual:01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "#18446744073709551615",
+            "2300-01-01T00:00:00Z",
+            "XTKS:2026-11-24/open+5m",
+        ];
+        for text in rows {
             let slot = text.parse::<Slot>().unwrap_or_else(|e| panic!("{e}"));
             let (kind, number) = pack(slot, &mut side);
             assert_eq!((kind, unpack(kind, number, &side)), (OTHER, slot), "{text}");
         }
+    }
+
+    #[test]
+    fn only_equal_slots_of_a_venue_have_one_key() {
+        let rows = [
+            "XTKS:2026-11-24/open",
+            "XTKS:2026-11-24/open+5m",
+            "XTKS:2026-11-24/open-5m",
+            "XTKS:2026-11-25/open",
+            "XHKG:2026-11-24/open",
+            "XTKS:2026-11-24/close",
+            "XTKS:2026-11-24/break_end",
+            "XNYS:2026-11-24/enter:night",
+            "XNYS:2026-11-24/enter:night+2nd",
+            "XNYS:2026-11-24/enter:weekend",
+        ];
+        let key = |text: &str| match text.parse::<Slot>() {
+            Ok(Slot::Venue { venue, date, moment }) => venue_key(venue, date, moment),
+            other => panic!("{other:?}"),
+        };
+        for (i, one) in rows.iter().enumerate() {
+            for (j, other) in rows.iter().enumerate() {
+                assert_eq!(key(one) == key(other), i == j, "{one} and {other}");
+            }
+        }
+        assert!(key("XTKS:2026-11-24/open") < key("XTKS:2026-12-01/open"));
     }
 
     #[test]

@@ -247,9 +247,10 @@ fn line(at: Timestamp, planned: &Planned, shown: &Shown<'_>, columns: Columns) -
     };
     let shifted =
         if planned.occurrence.is_some_and(|o| o.dst_shifted) { "  (its time does not exist that day)" } else { "" };
+    let there = when::venue_clock(at, &firing.trigger, market).map_or(String::new(), |there| format!("  ({there})"));
     let moment = format!("{:<8}", when::clock(at, market));
     format!(
-        "  {moment} {mark} {:width$}  {:<11} {:<10} {:<trigger$}{verdict}{shifted}",
+        "  {moment} {mark} {:width$}  {:<11} {:<10} {:<trigger$}{there}{verdict}{shifted}",
         task.name,
         task.lane.word(),
         priority_word(firing.priority),

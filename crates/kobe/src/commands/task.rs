@@ -207,6 +207,7 @@ fn show(shell: &Shell, name: &str, at: Option<&str>) -> Result<Exit, Failure> {
             "next": next.iter().map(|o| json!({
                 "slot": o.slot.to_string(), "at_utc": o.due.to_string(), "at_local": when::local(o.due, &market),
                 "left_out": left_out(o),
+                "at_venue": when::at_venue(o.due, &task.firings[o.firing as usize].trigger, &market),
             })).collect::<Vec<_>>(),
             "runs": runs,
         });
@@ -216,9 +217,11 @@ fn show(shell: &Shell, name: &str, at: Option<&str>) -> Result<Exit, Failure> {
         shell.out.object(&told)?;
         return Ok(Exit::Fine);
     }
-    let said = |o: &Occurrence| match left_out(o) {
-        Some(by) => format!("{} (left out {by})", when::day_and_clock(o.due, &market)),
-        None => when::day_and_clock(o.due, &market),
+    let said = |o: &Occurrence| {
+        let there = when::venue_clock(o.due, &task.firings[o.firing as usize].trigger, &market);
+        let there = there.map_or(String::new(), |there| format!(" ({there})"));
+        let left_out = left_out(o).map_or(String::new(), |by| format!(" (left out {by})"));
+        format!("{}{there}{left_out}", when::day_and_clock(o.due, &market))
     };
     let next: Vec<String> = next.iter().map(said).collect();
     shell.out.text(&card(task, &loaded, stands.as_ref(), &next, &runs, shell.out.paint()))?;

@@ -159,11 +159,14 @@ fn none(shell: &Shell, task: &Task, market: &Market, at: Timestamp, later: Optio
 fn page(why: &Why, task: &Task, market: &Market, run: Option<&RunRow>, named: bool, paint: Paint) -> String {
     let due = why.occurrence.due;
     let mut text = format!("{} · {}\n", paint.bold(&task.name), task.does);
+    let trigger = task.firings.get(why.occurrence.firing as usize).map(|firing| &firing.trigger);
+    let there = trigger.and_then(|trigger| when::venue_clock(due, trigger, market));
     let slot = if named { format!("slot {}", why.occurrence.slot) } else { "its turn".to_owned() };
     let _ = writeln!(
         text,
-        "  {slot}, due {} New York ({} UTC)\n",
+        "  {slot}, due {} New York ({}{} UTC)\n",
         when::day_and_clock(due, market),
+        there.map_or(String::new(), |there| format!("{there}, ")),
         due.strftime("%H:%M:%S")
     );
     for check in &why.checks {
