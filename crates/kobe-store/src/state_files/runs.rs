@@ -19,8 +19,8 @@ const PAGE: usize = 4_096;
 /// Dates of which runs are shown.
 const DATES_SHOWN: usize = 2;
 
-/// Runs that are shown, the newest: a day of the desk has a thousand, and a dense one must not grow the file and this process from hour to hour.
-const RUNS_SHOWN: usize = 4_096;
+/// Runs that are shown, the newest: a day of the desk has as many, and a dense one must not grow the file and this process from hour to hour.
+const RUNS_SHOWN: usize = 1_024;
 
 /// All that is known of runs so far.
 #[derive(Debug, Default)]
