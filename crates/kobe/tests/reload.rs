@@ -94,21 +94,21 @@ fn a_bad_file_keeps_the_old_desk_and_is_told_and_status_still_answers() {
     place.write("desk/desk.toml", desk(""));
     running.tell("-HUP");
     running.wait("reload_unchanged", |_| true);
-    let over = hook.wait("the desk files can be read again");
-    assert!(over.text.contains("over: "), "{}", over.text);
+    // Word by word, or in one line with a refusal that was not told yet: what is over is said to be over.
+    hook.wait("over");
     place.write("desk/desk.toml", desk("every = = 1\n"));
     running.tell("-HUP");
     running.wait("reload_refused", |_| true);
     hook.wait("a changed desk was refused");
     place.write("desk/desk.toml", desk(&task("second", "command = [\"true\"]\nevery = \"1s\"")));
     running.wait("reloaded", |_| true);
-    hook.wait("the desk files can be read again");
+    hook.wait("over");
     running.wait("run_ended", |e| e["task"] == "second");
-    let told = hook.count("the desk files can be read again");
+    let told = hook.count("over");
     place.write("desk/desk.toml", desk(""));
     running.tell("-HUP");
     running.wait("reloaded", |_| true);
-    assert_eq!(hook.count("the desk files can be read again"), told, "what was not refused is not over");
+    assert_eq!(hook.count("over"), told, "what was not refused is not over");
     running.stop();
 }
 
