@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use jiff::ToSpan;
 use kobe_calendar::Coverage;
-use kobe_engine::watch::HEARTBEAT;
+use kobe_engine::watch::{HEARTBEAT, is_stale};
 use kobe_trade::check::Ask;
 use kobe_trade::money::Decimal;
 use kobe_trade::policy::Endpoint;
@@ -227,7 +227,7 @@ fn heartbeat(e: &Evidence) -> Answer {
         if *beat < e.started && e.at.duration_since(e.started) <= HEARTBEAT {
             return Holds(format!("{detail}, before this start; the loop has not turned yet"));
         }
-        Answer::when(age <= HEARTBEAT, detail)
+        Answer::when(!is_stale(*beat, e.at), detail)
     })
 }
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use kobe_calendar::Market;
-use kobe_engine::watch::HEARTBEAT;
+use kobe_engine::watch::is_stale;
 use kobe_store::{Reader, check_database, holder};
 use serde_json::{Value, json};
 
@@ -183,9 +183,9 @@ fn heartbeat(shell: &Shell) -> Check {
         (false, _) => Ok("no desk runs".into()),
         (true, None) => Err((Grade::Warning, "there is none that can be read".into())),
         (true, Some(at)) => {
-            let age = shell.clock.now().duration_since(at);
-            let words = format!("{} s old", age.as_secs());
-            if age > HEARTBEAT { Err((Grade::Wrong, words)) } else { Ok(words) }
+            let now = shell.clock.now();
+            let words = format!("{} s old", now.duration_since(at).as_secs());
+            if is_stale(at, now) { Err((Grade::Wrong, words)) } else { Ok(words) }
         }
     };
     check("heartbeat", found, "the desk stands still: look at its log, restart it; what was acknowledged is not lost")

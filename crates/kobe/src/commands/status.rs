@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use kobe_calendar::Market;
-use kobe_engine::watch::HEARTBEAT;
+use kobe_engine::watch;
 use kobe_plan::view::{self, Selection};
 use kobe_plan::{Desk, Lane, State, Verb, Verdict};
 use kobe_store::{HoldRow, Holder, Reader, RunRow, Waiting, WishRow, holder};
@@ -185,7 +185,7 @@ impl Found {
     fn is_stale(&self, now: Timestamp) -> bool {
         let Some(holder) = &self.holder else { return false };
         let last = self.heartbeat.as_ref().map_or(holder.started_at, |h| h.at.max(holder.started_at));
-        now.duration_since(last) > HEARTBEAT
+        watch::is_stale(last, now)
     }
 
     fn lanes(&self, desk: &Desk) -> Vec<(Lane, usize, usize)> {

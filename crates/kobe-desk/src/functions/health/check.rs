@@ -1,6 +1,6 @@
 //! The health check: kill switch, disk, database, heartbeat, data and settings, and one word for all of them.
 
-use kobe_engine::watch::HEARTBEAT;
+use kobe_engine::watch::{HEARTBEAT, is_stale};
 use kobe_plan::Outcome;
 use kobe_trade::kill;
 use kobe_trade::order::Intent;
@@ -132,7 +132,7 @@ fn heartbeat(call: &Call<'_>, checks: &mut Checks) {
         Ok(None) => (Health::Degraded, "no heartbeat yet".to_owned()),
         Ok(Some(beat)) => {
             let age = call.now.duration_since(beat);
-            let health = if age > HEARTBEAT { Health::Unhealthy } else { Health::Healthy };
+            let health = if is_stale(beat, call.now) { Health::Unhealthy } else { Health::Healthy };
             (health, format!("{} s ago", age.as_secs().max(0)))
         }
         Err(why) => (Health::Degraded, why),
