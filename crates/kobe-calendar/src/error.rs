@@ -71,6 +71,9 @@ impl RuleError {
     pub fn hint(&self) -> &'static str {
         match &self.problem {
             RuleProblem::Toml(_) => "see exchanges/XNYS.toml for every key and its form",
+            RuleProblem::Overlay(_) => {
+                "an `[[entry]]` has `exchange`, `date`, `declared_at`, `reason` and one change: `closed`, `open`, `close`, `halt` or `as_planned`"
+            }
             RuleProblem::Schema(_) => "this program reads `schema = 1`",
             RuleProblem::Zone(_) => "write an IANA name such as \"America/New_York\", or \"UTC\"",
             RuleProblem::Time(_) => "write hours and minutes as \"09:30\", at most \"24:00\"",
@@ -110,6 +113,9 @@ pub enum RuleProblem {
     /// Not TOML, or a key or type that is not known.
     #[error("{0}")]
     Toml(String),
+    /// An overlay that is not TOML, or a key or type in it that is not known.
+    #[error("{0}")]
+    Overlay(String),
     /// A format of another generation.
     #[error("schema {0} is not known")]
     Schema(i64),

@@ -177,6 +177,10 @@ impl Exchange {
     /// Returns why it is not known yet whether `date` is a session: the name of the day that a sighting or a decree will
     /// place somewhere near, and the date that the rules project for it. `None` where there is no such doubt.
     pub fn doubt_on(&self, date: Date) -> Option<(&str, Date)> {
+        if matches!(self.calendar.kind(date), None | Some(Kind::Idle)) {
+            // A day that is none of the week is no session, whatever is sighted.
+            return None;
+        }
         self.calendar.doubt(date).filter(|doubt| doubt.projected != date).map(|doubt| (&*doubt.name, doubt.projected))
     }
 

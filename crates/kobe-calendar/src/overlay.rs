@@ -100,7 +100,7 @@ impl Overlay {
             RuleError { line, column, problem }
         };
         let file: File = toml::from_str(text)
-            .map_err(|e| error(e.span().map_or(0, |span| span.start), RuleProblem::Toml(e.message().to_owned())))?;
+            .map_err(|e| error(e.span().map_or(0, |span| span.start), RuleProblem::Overlay(e.message().to_owned())))?;
         if *file.schema.get_ref() != 1 {
             return Err(error(file.schema.span().start, RuleProblem::Schema(*file.schema.get_ref())));
         }

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, IsTerminal};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use kobe_calendar::{CalendarError, Exchange, Market, MarketDay, Phase};
+use kobe_calendar::{CalendarError, Coverage, Exchange, Market, MarketDay, Phase};
 use serde::Serialize;
 
 use super::Format;
@@ -26,6 +26,9 @@ struct Moment {
     next_close: Option<Timestamp>,
     previous_close: Option<Timestamp>,
     phase: Option<Phase>,
+    coverage: Coverage,
+    /// Why it is not certain: a day that a sighting or a decree will place somewhere near.
+    near: Option<String>,
 }
 
 /// Answers about instants of one venue.
@@ -51,6 +54,8 @@ impl Teller<'_> {
             next_close: self.venue.next_close(instant).ok(),
             previous_close: self.venue.previous_close(instant).ok(),
             phase: if self.own { Some(self.phase(instant)?) } else { None },
+            coverage: self.venue.coverage(self.venue.date_of(instant)),
+            near: self.venue.doubt_on(self.venue.date_of(instant)).map(|(name, _)| name.to_owned()),
         })
     }
 
@@ -122,6 +127,7 @@ fn lines(mut each: impl FnMut(&str) -> Result<(), Failure>) -> Result<(), Failur
                 Failure::Usage { what, hint } => {
                     Failure::Usage { what: format!("line {number} of stdin: {what}"), hint }
                 }
+                Failure::Calendar(error) => Failure::usage(format!("line {number} of stdin: {error}"), error.hint()),
                 other => other,
             })?;
         }
@@ -168,7 +174,13 @@ fn people(shell: &Shell, venue: &Exchange, moments: &[Moment]) -> Result<(), Fai
     let cells = |m: &Moment| {
         vec![
             local(Some(m.instant_utc)),
-            if m.is_open { "open" } else { "closed" }.to_owned(),
+            match (&m.near, m.is_open) {
+                (Some(near), is_open) => {
+                    format!("not certain, near {near}: {}", if is_open { "open" } else { "closed" })
+                }
+                (None, true) => "open".to_owned(),
+                (None, false) => "closed".to_owned(),
+            },
             m.phase.map_or("", Phase::as_str).to_owned(),
             local(m.next_open),
             local(m.next_close),
