@@ -133,7 +133,11 @@ fn heartbeat(call: &Call<'_>, checks: &mut Checks) {
         Ok(Some(beat)) => {
             let age = call.now.duration_since(beat);
             let health = if is_stale(beat, call.now) { Health::Unhealthy } else { Health::Healthy };
-            (health, format!("{} s ago", age.as_secs().max(0)))
+            let told = match age.as_secs() {
+                ahead @ ..0 => format!("{} s ahead: the clock was set back", -ahead),
+                ago => format!("{ago} s ago"),
+            };
+            (health, told)
         }
         Err(why) => (Health::Degraded, why),
     };
